@@ -1,5 +1,5 @@
-"""Who may add, change and see documents in the pages and the HTTP interface. Reading goes by `access.scope_for`;
-what is not allowed here does not exist for the asker."""
+"""Who may add, change and see documents in the pages and the HTTP interface. Reading goes by
+`access.scope_for`."""
 
 from typing import TYPE_CHECKING, Any
 
