@@ -1,7 +1,9 @@
-"""Citations in a stream of tokens: every number is checked against those that were sent, and written as `[n]`.
+"""Citations in a stream of tokens: every number is checked against those that were sent, and written as
+`[n]`.
 
-Models write [1], [1, 2], [1][2], [^1], 【1】, [1-3], [Source 2] or 【3†L4】, split over tokens anywhere. The filter holds
-back only what may still become a citation; numbers that no passage bears are dropped, code is left alone."""
+Models write [1], [1, 2], [1][2], [^1], 【1】, [1-3], [Source 2] or 【3†L4】, split over tokens anywhere. The
+filter holds back only what may still become a citation; numbers that no passage bears are dropped, code is
+left alone."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -13,7 +15,8 @@ WORDS = r"(?:(?:sources?|passages?|documents?|docs?|ref(?:erence)?s?|citations?)
 NUMBER = r"(?:[\^#]?\d{1,9})"
 JOIN = r"\s*(?:,|;|-|–|—|&|and|to)\s*"
 CITATION = re.compile(
-    rf"([ \t]*)[\[【［]\s*{WORDS}({NUMBER}(?:{JOIN}{WORDS}{NUMBER})*)(?::\d+)?(?:†[^\]】］\n]{{0,60}})?\s*[\]】］]",
+    rf"([ \t]*)[\[【［]\s*{WORDS}({NUMBER}(?:{JOIN}{WORDS}{NUMBER})*)"
+    r"(?::\d+)?(?:†[^\]】］\n]{0,60})?\s*[\]】］]",
     re.IGNORECASE,
 )
 # A prefix of a citation: it may yet become one when more text comes. Bounded, so little is ever held back.
@@ -26,7 +29,8 @@ RANGE = re.compile(rf"{NUMBER}\s*(?:-|–|—|to)\s*{NUMBER}|{NUMBER}", re.IGNOR
 
 
 class CitationFilter:
-    """Passes text on with its citations checked and normalised. `cited` holds the numbers in order of appearance."""
+    """Passes text on with its citations checked and normalised. `cited` holds the numbers in order of
+    appearance."""
 
     def __init__(self, numbers: Iterable[int]) -> None:
         self.cited: list[int] = []
@@ -100,7 +104,8 @@ class CitationFilter:
         return "".join(f"[{n}]" for n in numbers)
 
     def _in_code(self, final: bool) -> tuple[int, str] | None:
-        """One step inside code, up to and with the run that closes it; a blank line ends a span that never closes."""
+        """One step inside code, up to and with the run that closes it; a blank line ends a span that never
+        closes."""
         text, mark = self._pending, re.escape(self._code[0])
         if self._fenced:
             closing = re.compile(rf"(?m)^[ \t]*{mark}{{{len(self._code)},}}(?=\s|\Z)")
@@ -125,8 +130,9 @@ class CitationFilter:
 
 
 def renumber(previous: Sequence[tuple[int, int]], chunks: Sequence[int]) -> list[tuple[int, int]]:
-    """(number, chunk) for `chunks`, in their order. A chunk keeps the number it had in `previous`; a new chunk gets a
-    number that no passage bore before, so that a number never changes its meaning before a reader's eyes."""
+    """(number, chunk) for `chunks`, in their order. A chunk keeps the number it had in `previous`; a new
+    chunk gets a number that no passage bore before, so that a number never changes its meaning before a
+    reader's eyes."""
     numbers = {chunk: n for n, chunk in previous}
     unused = max(numbers.values(), default=0)
     numbered: list[tuple[int, int]] = []

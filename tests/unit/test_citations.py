@@ -49,7 +49,11 @@ def test_citations_are_normalised_wherever_the_stream_is_cut(written, shown, cit
 
 @settings(max_examples=300, deadline=None)
 @given(
-    st.lists(st.sampled_from(["[", "]", "1", "9", "`", "```", "~", "~~~", "\n", " ", "(", ")", "【", "a", ", ", "-", "^"])),
+    st.lists(
+        st.sampled_from(
+            ["[", "]", "1", "9", "`", "```", "~", "~~~", "\n", " ", "(", ")", "【", "a", ", ", "-", "^"]
+        )
+    ),
     st.integers(1, 4),
 )
 def test_how_the_stream_is_cut_never_changes_the_text(pieces, size):
