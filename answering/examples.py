@@ -1,0 +1,48 @@
+"""Questions to begin with, made from what the reader's own documents have headings for."""
+
+import re
+from collections.abc import Iterable
+
+from retrieval.access import AccessScope
+from retrieval.models import Chunk, Document
+
+SHOWN = 4
+DOCUMENTS = 12
+PLAIN = re.compile(r"^[^\W\d_][\w ,&'’()/-]{5,58}$")
+DULL = {
+    "introduction", "overview", "summary", "contents", "table of contents", "appendix", "references",
+    "background", "purpose", "scope", "general", "definitions",
+}  # fmt: skip
+
+
+def question(title: str, heading: str) -> str:
+    """A question that a section with this path of headings answers; empty where none can be made."""
+    topic = heading.rpartition("›")[2].strip()
+    if topic.endswith("?") and 12 <= len(topic) <= 90:
+        return topic
+    if not PLAIN.match(topic) or topic.lower() in DULL or topic.lower() == title.lower():
+        return ""
+    return f"What does “{title}” say about {topic[0].lower() + topic[1:] if topic[1:2].islower() else topic}?"
+
+
+def examples(scope: AccessScope) -> list[str]:
+    """At most SHOWN questions over the newest readable documents, of as many documents as there are."""
+    if not scope:
+        return []
+    ready = Document.objects.filter(collection_id__in=scope.collection_ids, collection__scratch=False)
+    newest = ready.filter(status=Document.Status.READY).order_by("-ready_at")[:DOCUMENTS]
+    titles = {document.id: str(document) for document in newest}
+    rows = Chunk.objects.filter(document_id__in=titles, ordinal__lt=40).exclude(heading="")
+    made: dict[str, list[str]] = {}
+    for document, heading in rows.order_by("ordinal").values_list("document_id", "heading"):
+        asked = question(titles[document], heading)
+        if asked and asked not in made.setdefault(str(document), []):
+            made[str(document)].append(asked)
+    return _in_turn(made.values())[:SHOWN]
+
+
+def _in_turn(groups: Iterable[list[str]]) -> list[str]:
+    """One of each group, then the next of each."""
+    groups = list(groups)
+    longest = max(map(len, groups), default=0)
+    return [group[i] for i in range(longest) for group in groups if i < len(group)]

@@ -1,0 +1,90 @@
+"""The ask page, a conversation, and the two things that can be done to one. Questions and answers go over the
+socket (`consumers.py`); these pages only bring what happened before."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from answering.examples import examples
+from answering.forms import ConversationForm
+from answering.history import CONVERSATIONS_SHOWN, by_day, runs_of
+from answering.models import Conversation
+from retrieval.access import scope_for
+from retrieval.models import Collection
+
+
+@require_safe
+@login_required
+@never_cache
+def ask(request: HttpRequest) -> HttpResponse:
+    return _page(request, None)
+
+
+@require_safe
+@login_required
+@never_cache
+def conversation(request: HttpRequest, pk: UUID) -> HttpResponse:
+    return _page(request, get_object_or_404(Conversation, pk=pk, user=request.user))
+
+
+@require_POST
+@login_required
+def rename(request: HttpRequest, pk: UUID) -> HttpResponse:
+    form = ConversationForm(request.POST, instance=get_object_or_404(Conversation, pk=pk, user=request.user))
+    if form.is_valid():
+        form.save()
+    return redirect("conversation", pk)
+
+
+@require_POST
+@login_required
+def delete(request: HttpRequest, pk: UUID) -> HttpResponse:
+    get_object_or_404(Conversation, pk=pk, user=request.user).delete()
+    return redirect("ask")
+
+
+def _page(request: HttpRequest, current: Conversation | None) -> HttpResponse:
+    scope = scope_for(request.user)
+    collections = list(
+        Collection.objects.filter(id__in=scope.collection_ids, scratch=False).values("slug", "name")
+    )
+    runs, older = runs_of(current, scope, before=_uuid(request.GET.get("before"))) if current else ([], "")
+    every = "all" in request.GET
+    conversations = Conversation.objects.filter(user=request.user.pk).only("id", "title", "updated_at")
+    listed = list(conversations if every else conversations[: CONVERSATIONS_SHOWN + 1])
+    context: dict[str, Any] = {
+        "section": "ask",
+        "conversation": current,
+        "days": by_day(listed if every else listed[:CONVERSATIONS_SHOWN], timezone.localdate()),
+        "more": len(listed) > CONVERSATIONS_SHOWN and not every,
+        "collections": collections,
+        "examples": examples(scope) if not runs else [],
+        "librarians": [] if request.user.has_perm("retrieval.add_document") else _librarians(),
+        "older": older,
+        "page": {
+            "conversation": str(current.id) if current else None,
+            "collections": collections,
+            "runs": runs,
+        },
+    }
+    return render(request, "answering/ask.html", context)
+
+
+def _librarians() -> list[str]:
+    """Names of a few people who may add documents; not of superusers, who are nobody's first address."""
+    users = User.objects.with_perm("retrieval.add_document", include_superusers=False)
+    return [user.get_full_name() or user.get_username() for user in users[:3]]
+
+
+def _uuid(text: str | None) -> UUID | None:
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        return None
