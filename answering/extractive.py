@@ -1,0 +1,167 @@
+"""An answer without a model: the sentences of the passages that answer best, quoted with their sources. Pure.
+
+Nothing is invented: every word is the document's. A table row is told with the heads of its columns, a list
+item with the line that introduces its list, and a heading that asks the question gives way to the sentence
+below it."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from retrieval.sentences import score_sentences
+
+from retrieval.passages import Passage
+
+LEAD_IN = "The documents say:"
+LONGEST = 420  # characters of one quoted sentence
+WORTH = 0.5  # of the best sentence's score: what is weaker is not quoted
+FALL = 0.08  # how much a sentence counts for less with each place of its passage in the ranking
+
+_ITEM = re.compile(r"^\s*(?:[-*+•–]|\d{1,3}[.)]|[a-zA-Z][.)])\s+")
+_RULE = re.compile(r"^\s*\|?[\s:|-]+\|?\s*$")
+_CELL = re.compile(r"(?<!\\)\|")
+_LINK = re.compile(r"!?\[([^\]\n]*)\]\([^)\s]*(?:\s[^)\n]*)?\)")
+_NUMBERED = re.compile(r"\[(\d{1,4}(?:\s*[,;–-]\s*\d{1,4})*)\]")
+_LEANING = re.compile(
+    r"(?:it|this|that|these|those|they|he|she|such|then|also|however|otherwise)\b", re.IGNORECASE
+)
+_WORD = re.compile(r"\w{2,}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Quote:
+    """A readable piece of one passage. `unit` is the place of its sentence in the passage."""
+
+    passage: int
+    unit: int
+    text: str
+    score: float
+    list_head: str = ""
+
+
+def extract(question: str, passages: Sequence[tuple[int, Passage]], *, most: int = 3) -> str:
+    """Markdown that quotes at most `most` sentences of `passages` (number, passage; best first), each
+    passage's with its `[n]`; "" when no sentence has anything of the question."""
+    texts = [passage.text for _, passage in passages]
+    quotes = _best(_quotes(question, texts), most)
+    if not quotes:
+        return ""
+    order = list(dict.fromkeys(quote.passage for quote in quotes))
+    blocks = [
+        f"> {_joined([quote for quote in quotes if quote.passage == place])} [{passages[place][0]}]"
+        for place in order
+    ]
+    return "\n\n".join([LEAD_IN, *blocks])
+
+
+def _best(quotes: list[_Quote], most: int) -> list[_Quote]:
+    """The best quotes, best first, none twice."""
+    ranked = sorted(quotes, key=lambda quote: (-quote.score, quote.passage, quote.unit))
+    chosen: dict[str, _Quote] = {}
+    for quote in ranked:
+        if quote.score >= WORTH * ranked[0].score:
+            chosen.setdefault(" ".join(_WORD.findall(quote.text.lower())), quote)
+    return list(chosen.values())[:most]
+
+
+def _joined(quotes: list[_Quote]) -> str:
+    """Quotes of one passage in the order of the text, with what was left out between them marked."""
+    quotes = sorted(quotes, key=lambda quote: quote.unit)
+    out = f"{quotes[0].list_head} {quotes[0].text}".strip()
+    for before, quote in pairwise(quotes):
+        if quote.list_head and quote.list_head == before.list_head:
+            out += ("" if out[-1] in ".!?;:…" else ";") + f" {quote.text}"
+        else:
+            gap = " " if quote.unit == before.unit + 1 and out[-1] in ".!?" else " … "
+            out += gap + f"{quote.list_head} {quote.text}".strip()
+    return out
+
+
+def _quotes(question: str, texts: Sequence[str]) -> list[_Quote]:
+    """Every sentence of every text that can be quoted and has something of the question."""
+    quotes: list[_Quote] = []
+    spans: list[list[tuple[int, int, float]]] = [[] for _ in texts]
+    for sentence in score_sentences(question, texts):
+        spans[sentence.passage].append((sentence.start, sentence.end, sentence.score))
+    for place, (text, units) in enumerate(zip(texts, spans, strict=True)):
+        for unit, (_, _, score) in enumerate(units):
+            if score > 0 and (told := _told(text, units, unit)):
+                weight = score / (1 + FALL * place)
+                quotes.append(_Quote(place, told[0], told[1], weight, told[2]))
+    return quotes
+
+
+def _told(text: str, units: Sequence[tuple[int, int, float]], unit: int) -> tuple[int, str, str] | None:
+    """(place, words, head of its list) of a sentence as it is quoted; None where it says nothing by
+    itself."""
+    start, end, _ = units[unit]
+    raw = text[start:end]
+    line = text[text.rfind("\n", 0, start) + 1 : _line_end(text, end)]
+    if line.lstrip().startswith("|"):
+        row = _row(text, start, line)
+        return (unit, row, "") if row else None
+    if raw.rstrip().endswith("?") or line.lstrip().startswith("#"):
+        following = unit + 1
+        if following < len(units) and not text[units[following][0] : units[following][1]].rstrip().endswith(
+            "?"
+        ):
+            return _told(text, units, following)
+        return None
+    words = _clean(raw)
+    if len(_WORD.findall(words)) < 3 or words.endswith(":"):
+        return None
+    if _ITEM.match(line):
+        return unit, words, _list_head(text, start)
+    if _LEANING.match(words) and unit and "\n" not in text[units[unit - 1][0] : start].rstrip():
+        words = f"{_clean(text[units[unit - 1][0] : units[unit - 1][1]])} {words}"
+    elif start == 0 and words[0].islower():
+        words = f"… {words}"
+    return unit, words, ""
+
+
+def _line_end(text: str, place: int) -> int:
+    found = text.find("\n", max(place - 1, 0))
+    return len(text) if found < 0 else found
+
+
+def _row(text: str, start: int, line: str) -> str:
+    """`| Meals | 40 EUR |` under `| Item | Limit |` -> `Item: Meals; Limit: 40 EUR.`; "" for heads and
+    rules."""
+    if _RULE.match(line):
+        return ""
+    above = text[: text.rfind("\n", 0, start) + 1].splitlines()
+    below = text[_line_end(text, start + 1) + 1 :].split("\n", 1)[0]
+    if "-" in below and _RULE.match(below):
+        return ""
+    rule = next((i for i in range(len(above) - 1, 0, -1) if "-" in above[i] and _RULE.match(above[i])), 0)
+    heads = _cells(above[rule - 1]) if rule else []
+    cells = _cells(line)
+    if len(heads) != len(cells):
+        return "; ".join(cell for cell in cells if cell)
+    told = [f"{head}: {cell}" if head else cell for head, cell in zip(heads, cells, strict=True) if cell]
+    return "; ".join(told) + "." if told else ""
+
+
+def _cells(line: str) -> list[str]:
+    return [_clean(cell.replace("\\|", "|")) for cell in _CELL.split(line.strip().strip("|"))]
+
+
+def _list_head(text: str, start: int) -> str:
+    """The line that introduces the list around `start` (`Receipts must:`), or ""."""
+    for line in reversed(text[: text.rfind("\n", 0, start) + 1].splitlines()):
+        if line.strip() and not _ITEM.match(line):
+            head = _clean(line)
+            return head if head.endswith(":") and len(head) <= 200 else ""
+    return ""
+
+
+def _clean(raw: str) -> str:
+    """One line without the marks of a list, a heading or a link, nor anything that looks like a citation;
+    cut, if it is very long, between words."""
+    text = " ".join(_ITEM.sub("", raw.strip()).lstrip("#> ").split())
+    text = _NUMBERED.sub(r"(\1)", _LINK.sub(r"\1", text))
+    for mark in ("**", "__", "`"):
+        if text.count(mark) % 2:
+            text = text.replace(mark, "")
+    return text if len(text) <= LONGEST else text[:LONGEST].rsplit(maxsplit=1)[0] + " …"

@@ -1,0 +1,98 @@
+"""Answers quoted from the passages: readable, sourced, never invented."""
+
+import re
+
+from answering.extractive import LEAD_IN, extract
+from retrieval.passages import Passage
+
+LEAVE = (
+    "Welcome to the handbook. Full-time employees get 28 days of annual leave a year. "
+    "Part-time employees get a share of it. The office dog is called Rex."
+)
+TABLE = """Limits for travel expenses.
+
+| Item | Limit | Per |
+| --- | --- | --- |
+| Hotel | 140 EUR | night |
+| Meals | 40 EUR | day |"""
+LIST = """A receipt for expenses must:
+
+- show the date of purchase
+- be handed in within 30 days
+- name the supplier"""
+
+
+def passage(text, n=1):
+    return n, Passage(n, "d", "hr", 1, "Handbook", "", None, 0, text, "h", 0.0)
+
+
+def body(answer):
+    lead_in, _, rest = answer.partition("\n\n")
+    assert lead_in == LEAD_IN
+    return rest
+
+
+def test_the_sentence_that_answers_is_quoted_with_its_number():
+    answer = extract("How many days of annual leave do employees get?", [passage(LEAVE, n=4)], most=1)
+    assert body(answer) == "> Full-time employees get 28 days of annual leave a year. [4]"
+
+
+def test_nothing_is_said_when_nothing_fits():
+    assert extract("What is the airspeed velocity of an unladen swallow?", [passage(LEAVE)]) == ""
+    assert extract("How many days of leave?", []) == ""
+
+
+def test_each_passage_has_its_own_quote_best_first():
+    other = passage("Annual leave days must be approved by your manager.", n=2)
+    answer = body(extract("How many annual leave days do employees get a year?", [passage(LEAVE), other]))
+    assert answer.index("28 days") < answer.index("[1]") < answer.index("approved by") < answer.index("[2]")
+
+
+def test_a_table_row_is_told_with_the_heads_of_its_columns():
+    answer = extract("What is the limit for meals?", [passage(TABLE)], most=1)
+    assert body(answer) == "> Item: Meals; Limit: 40 EUR; Per: day. [1]"
+
+
+def test_a_list_item_is_told_with_the_line_that_introduces_it():
+    answer = extract("When must a receipt be handed in, how many days?", [passage(LIST)], most=1)
+    assert body(answer) == "> A receipt for expenses must: be handed in within 30 days [1]"
+
+
+def test_items_of_one_list_share_their_introduction():
+    answer = extract("Which date of purchase and name of supplier must be on it?", [passage(LIST)], most=2)
+    assert body(answer) == "> A receipt for expenses must: show the date of purchase; name the supplier [1]"
+
+
+def test_a_heading_that_asks_gives_way_to_the_answer_below_it():
+    text = (
+        "How many days of leave do I get?\nEverybody has 28 of them.\nCan I carry days over?\nFive at most."
+    )
+    answer = body(extract("How many days of leave do I get?", [passage(text)], most=1))
+    assert answer == "> Everybody has 28 of them. [1]"
+
+
+def test_a_sentence_that_leans_on_the_one_before_brings_it_along():
+    text = "The garage belongs to the landlord. It opens at six for cyclists."
+    answer = body(extract("When does it open for cyclists?", [passage(text)], most=1))
+    assert answer == "> The garage belongs to the landlord. It opens at six for cyclists. [1]"
+
+
+def test_references_inside_a_document_are_not_taken_for_citations():
+    answer = body(extract("Who approves annual leave?", [passage("Managers approve annual leave, see [2].")]))
+    assert re.findall(r"\[\d+\]", answer) == ["[1]"]
+
+
+def test_a_long_sentence_is_cut_between_words():
+    text = "Annual leave " + " ".join(f"condition{i}" for i in range(200)) + " end."
+    answer = body(extract("What are the conditions of annual leave?", [passage(text)]))
+    assert len(answer) < 450
+    assert re.search(r"condition\d+ … \[1\]$", answer)
+    assert re.search(r"condition(\d+) …", answer).group(1) in {str(i) for i in range(200)}
+
+
+def test_every_word_comes_from_the_passages():
+    answer = body(
+        extract("What is the limit for hotel and meals expenses?", [passage(TABLE), passage(LIST, 2)])
+    )
+    words = set(re.findall(r"\w+", re.sub(r"\[\d+\]", "", answer)))
+    assert words <= set(re.findall(r"\w+", TABLE + LIST))
