@@ -1,4 +1,4 @@
-"""Text -> vectors, behind one protocol. `minilm` is the bundled model, `openai` any OpenAI-compatible server."""
+"""Text -> vectors, behind one protocol: `minilm` is the bundled model, `openai` any compatible server."""
 
 from collections.abc import Sequence
 from typing import Protocol

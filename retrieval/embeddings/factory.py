@@ -1,0 +1,36 @@
+"""The embedder that the settings ask for."""
+
+from functools import cache
+from pathlib import Path
+from typing import cast
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from retrieval.embeddings import Embedder
+
+# By name, so that a process loads only the libraries of the one it uses: the bundled one is an extra.
+MINILM = "retrieval.embeddings.minilm.MiniLMEmbedder"
+OPENAI = "retrieval.embeddings.openai.OpenAIEmbedder"
+
+
+def build(*, base_url: str, api_key: str, model: str, dimensions: int, data_dir: Path) -> Embedder:
+    """A server's model where `base_url` or `model` is given, else the bundled one."""
+    if not (base_url or model):
+        return cast(Embedder, import_string(MINILM)(data_dir))
+    made = import_string(OPENAI)(
+        base_url=base_url or None, api_key=api_key, model=model, dimensions=dimensions
+    )
+    return cast(Embedder, made)
+
+
+@cache
+def configured() -> Embedder:
+    """The embedder of this process, from the EMBEDDING_* settings."""
+    return build(
+        base_url=settings.EMBEDDING_BASE_URL,
+        api_key=settings.EMBEDDING_API_KEY,
+        model=settings.EMBEDDING_MODEL,
+        dimensions=settings.EMBEDDING_DIMENSIONS,
+        data_dir=Path(settings.DATA_DIR),
+    )

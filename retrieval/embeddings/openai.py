@@ -1,0 +1,120 @@
+"""Any OpenAI-compatible `/embeddings`, through the openai client."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import openai
+
+from retrieval.embeddings import Vector, Vectors
+from retrieval.embeddings.batching import Batcher
+from retrieval.errors import EmbeddingError, EmbeddingRejected, EmbeddingThrottled
+
+# What the servers in use take in one request: OpenAI 2,048 texts and 300,000 tokens, others 32 to 128 texts.
+BATCH_TEXTS = 64
+BATCH_CHARACTERS = 100_000
+QUERY_BATCH, QUERY_LANES, QUERY_WINDOW = 16, 32, 0.002
+DOCUMENTS_TIMEOUT = 60.0
+# Only these models take the `dimensions` parameter; others refuse it.
+SHORTENABLE = ("text-embedding-3",)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Errors of the openai client -> retrieval's."""
+    try:
+        yield
+    except openai.RateLimitError as error:
+        raise EmbeddingThrottled("The embedding server asks to slow down.", retry_after(error)) from error
+    except openai.APITimeoutError as error:
+        raise EmbeddingError("The embedding server did not answer in time.") from error
+    except openai.APIConnectionError as error:
+        raise EmbeddingError(f"The embedding server cannot be reached: {error.__cause__ or error}") from error
+    except openai.APIStatusError as error:
+        kind = EmbeddingError if error.status_code >= 500 or error.status_code == 408 else EmbeddingRejected
+        raise kind(f"The embedding server answered {error.status_code}: {error.message[:200]}") from error
+    except (openai.OpenAIError, ValueError) as error:
+        raise EmbeddingError(f"The embedding server gave no usable answer: {error}") from error
+
+
+def retry_after(error: openai.APIStatusError) -> float | None:
+    """The seconds that the server asks for; None where it names none, or a date."""
+    try:
+        return max(0.0, float(error.response.headers.get("retry-after", "")))
+    except ValueError:
+        return None
+
+
+def batches(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Runs of `texts` that fit into one request each."""
+    start = size = 0
+    for place, text in enumerate(texts):
+        if place > start and (place - start == BATCH_TEXTS or size + len(text) > BATCH_CHARACTERS):
+            yield texts[start:place]
+            start, size = place, 0
+        size += len(text)
+    if start < len(texts):
+        yield texts[start:]
+
+
+class OpenAIEmbedder:
+    """`dimensions` is checked against every answer, since vectors of another size fit no partition."""
+
+    def __init__(self, *, base_url: str, api_key: str, model: str, dimensions: int) -> None:
+        self.model = model
+        self.dimensions = dimensions
+        self.name = f"{model}@{dimensions}"
+        key = api_key or "none"
+        self.client = openai.AsyncOpenAI(base_url=base_url or None, api_key=key, max_retries=0)
+        self.documents = openai.OpenAI(
+            base_url=base_url or None, api_key=key, max_retries=0, timeout=DOCUMENTS_TIMEOUT
+        )
+        self.batcher = Batcher(self.embed_batch, most=QUERY_BATCH, lanes=QUERY_LANES, window=QUERY_WINDOW)
+        self.shortened = dimensions if model.startswith(SHORTENABLE) else openai.omit
+
+    async def embed_query(self, text: str, *, timeout: float) -> Vector:
+        return await self.batcher.submit(text, timeout=timeout)
+
+    async def embed_batch(self, texts: Sequence[str], left: float) -> Sequence[Vector]:
+        with translated():
+            answer = await self.client.embeddings.create(
+                model=self.model, input=filled(texts), dimensions=self.shortened, timeout=max(left, 0.001)
+            )
+        return list(self.checked(answer, len(texts)))
+
+    def embed_documents(self, texts: Sequence[str]) -> Vectors:
+        done = [np.empty((0, self.dimensions), np.float32)]
+        for batch in batches(texts):
+            with translated():
+                answer = self.documents.embeddings.create(
+                    model=self.model, input=filled(batch), dimensions=self.shortened
+                )
+            done.append(self.checked(answer, len(batch)))
+        return np.concatenate(done)
+
+    def checked(self, answer: openai.types.CreateEmbeddingResponse, count: int) -> Vectors:
+        """(count, dimensions), unit rows in the order of the request. Raises EmbeddingError."""
+        rows = sorted(answer.data or (), key=lambda row: row.index)
+        if len(rows) != count:
+            raise EmbeddingError(f"The embedding server gave {len(rows)} vectors for {count} texts.")
+        sizes = {len(row.embedding) for row in rows}
+        if sizes != {self.dimensions}:
+            raise EmbeddingRejected(
+                f"{self.model} gives vectors of {max(sizes)} dimensions, not of {self.dimensions} as set."
+            )
+        vectors = np.asarray([row.embedding for row in rows], np.float32)
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        if not (np.isfinite(lengths).all() and lengths.all()):
+            raise EmbeddingError("The embedding server gave a vector without a direction.")
+        unit: Vectors = vectors / lengths
+        return unit
+
+    async def aclose(self) -> None:
+        await self.batcher.aclose()
+        await self.client.close()
+        self.documents.close()
+
+
+def filled(texts: Sequence[str]) -> list[str]:
+    """Servers refuse empty texts; a space stands for one."""
+    return [text if text.strip() else " " for text in texts]
