@@ -6,9 +6,11 @@ from argparse import ArgumentParser
 from dataclasses import fields
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from answering.upstream import Behaviour, SimulatedUpstream
+from retrieval.embeddings import Embedder, factory
 
 
 class Command(BaseCommand):
@@ -37,10 +39,18 @@ class Command(BaseCommand):
             behaviour = Behaviour(**{field.name: options[field.name] for field in fields(Behaviour)})
         except ValueError as error:
             raise CommandError(str(error)) from error
+        bundled = self._bundled() if options["minilm"] else None
         upstream = SimulatedUpstream(
-            behaviour, host=options["host"], port=options["port"], control_port=options["control_port"]
+            behaviour,
+            host=options["host"],
+            port=options["port"],
+            control_port=options["control_port"],
+            vectoriser=bundled.embed_documents if bundled else None,
         )
         asyncio.run(self._run(upstream))
+
+    def _bundled(self) -> Embedder:
+        return factory.build(base_url="", api_key="", model="", dimensions=0, data_dir=settings.DATA_DIR)
 
     async def _run(self, upstream: SimulatedUpstream) -> None:
         stopped = asyncio.Event()
