@@ -1,0 +1,199 @@
+"""A circuit breaker: stop calling a dependency that is down, and notice when it is back.
+
+closed     calls pass; so many failures in a row, or such a share of the window's calls, open it
+open       nothing passes until the open time is over; it doubles with each trip, up to a cap, with jitter
+half_open  exactly one call passes, the probe: its success closes, its failure opens again
+
+Each admitted call holds a `Call`, so that the result of one that began before a trip cannot decide the
+probe's question, and a cancelled probe frees its place. A probe that never reports loses its place after
+`probe_seconds`: the breaker cannot wedge open.
+"""
+
+import random
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from .deadline import Clock
+from .observing import State
+
+
+class BreakerOpen(Exception):
+    """The dependency is known to be down; `retry_after` seconds until it is tried again."""
+
+    def __init__(self, name: str, retry_after: float) -> None:
+        super().__init__(f"{name} is down; it is tried again in {retry_after:.1f} s")
+        self.name = name
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Times in seconds. With `slow_after`, a success that took longer counts as a failure."""
+
+    consecutive: int = 5
+    failure_rate: float = 0.5
+    minimum_calls: int = 10
+    window: float = 30.0
+    window_calls: int = 200
+    open_seconds: float = 1.0
+    open_cap: float = 30.0
+    jitter: float = 0.2
+    probe_seconds: float = 30.0
+    slow_after: float | None = None
+
+
+class Call:
+    """One admitted call. The first report counts, later ones do nothing."""
+
+    __slots__ = ("_breaker", "_epoch", "_reported", "started")
+
+    def __init__(self, breaker: "Breaker", epoch: int, started: float) -> None:
+        self._breaker, self._epoch, self.started, self._reported = breaker, epoch, started, False
+
+    def succeed(self) -> None:
+        self._report("succeed", 0.0)
+
+    def fail(self, retry_after: float = 0.0) -> None:
+        """`retry_after`: the dependency asked to be left alone for so many seconds."""
+        self._report("fail", retry_after)
+
+    def abandon(self) -> None:
+        """The call was cancelled or says nothing of the dependency."""
+        self._report("abandon", 0.0)
+
+    def _report(self, result: str, retry_after: float) -> None:
+        if not self._reported:
+            self._reported = True
+            self._breaker._settle(self, result, retry_after)
+
+
+class Breaker:
+    def __init__(
+        self,
+        name: str,
+        thresholds: Thresholds | None = None,
+        *,
+        clock: Clock = time.monotonic,
+        rand: Callable[[], float] = random.random,
+        on_change: Callable[[str, State], None] = lambda name, state: None,
+    ) -> None:
+        self.name = name
+        self._is = thresholds or Thresholds()
+        self._clock, self._rand, self._on_change = clock, rand, on_change
+        self._state: State = "closed"
+        self._epoch = 0
+        self._recent: deque[tuple[float, bool]] = deque(maxlen=self._is.window_calls)
+        self._in_a_row = 0
+        self._trips = 0
+        self._closed_at = clock()
+        self._open_until = 0.0
+        self._probe: Call | None = None
+
+    @property
+    def state(self) -> State:
+        return self._state
+
+    @property
+    def retry_after(self) -> float:
+        """Seconds until a probe may pass; 0 when calls pass or may be tried."""
+        return max(0.0, self._open_until - self._clock()) if self._state == "open" else 0.0
+
+    @property
+    def probe_due(self) -> bool:
+        """Not closed, and `start` would hand out the probe's place now."""
+        if self._state == "open":
+            return self.retry_after == 0.0
+        return self._state == "half_open" and not self._probing()
+
+    def start(self) -> Call | None:
+        """A call that must report, or None: do not call."""
+        now = self._clock()
+        if self._state == "closed":
+            return Call(self, self._epoch, now)
+        if not self.probe_due:
+            return None
+        if self._state == "open":
+            self._become("half_open")
+        self._epoch += 1  # a lost probe's late report must not count
+        self._probe = Call(self, self._epoch, now)
+        return self._probe
+
+    @contextmanager
+    def guard(self, *failures: type[Exception]) -> Iterator[None]:
+        """Around one call. `failures`: the errors that say the dependency is ill (by default any); others
+        count neither as success nor as failure, nor does cancellation. Raises BreakerOpen."""
+        call = self.start()
+        if call is None:
+            raise BreakerOpen(self.name, self.retry_after)
+        try:
+            yield
+            call.succeed()
+        except Exception as error:
+            if isinstance(error, failures or Exception):
+                call.fail()
+            raise
+        finally:
+            call.abandon()
+
+    def trip(self) -> None:
+        """Open a closed breaker on evidence other than a call's result."""
+        if self._state == "closed":
+            self._open()
+
+    def _probing(self) -> bool:
+        return self._probe is not None and self._clock() - self._probe.started < self._is.probe_seconds
+
+    def _settle(self, call: Call, result: str, retry_after: float) -> None:
+        if call._epoch != self._epoch:
+            return
+        if call is self._probe:
+            self._probe = None
+        if result == "abandon":
+            return
+        limit = self._is.slow_after
+        failed = result == "fail" or (limit is not None and self._clock() - call.started > limit)
+        if self._state == "half_open":
+            if failed:
+                self._open(retry_after)
+            else:
+                self._close()
+        elif self._state == "closed":
+            self._record(failed, retry_after)
+
+    def _record(self, failed: bool, retry_after: float) -> None:
+        now = self._clock()
+        self._recent.append((now, failed))
+        while self._recent[0][0] < now - self._is.window:
+            self._recent.popleft()
+        self._in_a_row = self._in_a_row + 1 if failed else 0
+        if not failed:
+            if now - self._closed_at > self._is.window:
+                self._trips = 0
+            return
+        calls, failures = len(self._recent), sum(failed for _, failed in self._recent)
+        too_many = calls >= self._is.minimum_calls and failures >= self._is.failure_rate * calls
+        if self._in_a_row >= self._is.consecutive or too_many:
+            self._open(retry_after)
+
+    def _open(self, at_least: float = 0.0) -> None:
+        self._trips += 1
+        # The exponent is bounded only so that a year of outage does not overflow.
+        seconds = self._is.open_seconds * 2.0 ** min(self._trips - 1, 30)
+        seconds *= 1 + self._is.jitter * (2 * self._rand() - 1)
+        self._open_until = self._clock() + min(max(seconds, at_least), self._is.open_cap)
+        self._become("open")
+
+    def _close(self) -> None:
+        self._closed_at = self._clock()
+        self._become("closed")
+
+    def _become(self, state: State) -> None:
+        self._state = state
+        self._epoch += 1
+        self._probe = None
+        self._recent.clear()
+        self._in_a_row = 0
+        self._on_change(self.name, state)
