@@ -1,0 +1,194 @@
+"""One streaming chat completion of one upstream, through the openai client.
+
+The client sends the request and checks the status; the body's lines are read here, for building its typed
+chunk objects took 15 ms of processor time a 100 tokens, and hides whether a stream was finished or merely
+cut.
+"""
+
+import json
+import ssl
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, cast
+
+import anyio
+import httpx2
+import openai
+
+from .errors import (
+    UpstreamBroken,
+    UpstreamError,
+    UpstreamMalformed,
+    UpstreamRejected,
+    UpstreamThrottled,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+)
+from .resilience.deadline import Deadline
+
+CONNECT_SECONDS = 2.0
+# Far longer than httpx's 5 s: a question an idle minute later should not pay for a handshake.
+LIMITS = httpx2.Limits(max_connections=1000, max_keepalive_connections=100, keepalive_expiry=120.0)
+WARM_SECONDS = 60.0
+REQUEST_ID = "X-Request-ID"
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """An OpenAI-compatible server and the model to ask for. `name` labels its metrics and its breaker."""
+
+    name: str
+    base_url: str
+    api_key: str = field(repr=False)
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    role: str
+    content: str
+
+
+class ChatStream:
+    """The texts of one answer, as they arrive. Ends only after the upstream said that it finished, else
+    raises UpstreamError. `aclose` closes the connection unless the answer was read to its end."""
+
+    def __init__(self, upstream: Upstream, stream: openai.AsyncStream[Any]) -> None:
+        self.upstream = upstream
+        self._stream = stream
+        self._texts = self._read()
+
+    def __aiter__(self) -> AsyncIterator[str]:
+        return self
+
+    async def __anext__(self) -> str:
+        return await self._texts.__anext__()
+
+    async def aclose(self) -> None:
+        await self._texts.aclose()
+        await self._stream.close()
+
+    async def _read(self) -> AsyncGenerator[str, None]:
+        finished = False
+        with translated(self.upstream.name):
+            async for line in self._stream.response.aiter_lines():
+                if not line.startswith("data:"):
+                    continue
+                data = line[5:].strip()
+                if data == "[DONE]":
+                    return
+                text, last = parse(self.upstream.name, data)
+                finished = finished or last
+                if text:
+                    yield text
+        if not finished:
+            raise UpstreamUnreachable(self.upstream.name, "the stream was cut")
+
+
+class Chat:
+    """The client of one upstream, for the life of the process."""
+
+    def __init__(self, upstream: Upstream) -> None:
+        self.upstream = upstream
+        self._http = openai.DefaultAsyncHttpxClient(limits=LIMITS)
+        self._client = openai.AsyncOpenAI(
+            api_key=upstream.api_key, base_url=upstream.base_url, max_retries=0, http_client=self._http
+        )
+        # OpenAI's own newer models refuse `max_tokens`; many compatible servers know nothing else.
+        own = httpx2.URL(upstream.base_url).host == "api.openai.com"
+        self._cap = "max_completion_tokens" if own else "max_tokens"
+        self._used = float("-inf")
+
+    async def open(
+        self, messages: Sequence[Message], *, max_tokens: int, deadline: Deadline, request_id: str = ""
+    ) -> ChatStream:
+        """Send the request; returns once the headers are here. Raises UpstreamError."""
+        self._used = time.monotonic()
+        left = max(deadline.remaining(), 0.001)
+        with translated(self.upstream.name):
+            stream = await self._client.chat.completions.create(
+                model=self.upstream.model,
+                messages=cast(Any, [{"role": m.role, "content": m.content} for m in messages]),
+                stream=True,
+                timeout=httpx2.Timeout(left, connect=min(left, CONNECT_SECONDS)),
+                extra_body={self._cap: max_tokens},
+                extra_headers={REQUEST_ID: request_id} if request_id else None,
+            )
+        return ChatStream(self.upstream, stream)
+
+    async def warm(self) -> None:
+        """Have a connection open before it is needed. Says nothing when that fails: the question will."""
+        if time.monotonic() - self._used < WARM_SECONDS:
+            return
+        self._used = time.monotonic()
+        try:
+            with translated(self.upstream.name):
+                await self._client.models.list(timeout=CONNECT_SECONDS)
+        except UpstreamError:
+            pass
+
+    async def aclose(self) -> None:
+        await self._client.close()
+
+
+def parse(upstream: str, data: str) -> tuple[str, bool]:
+    """One `data:` payload -> its text and whether it is the last one."""
+    try:
+        chunk = json.loads(data)
+        if chunk.get("error"):
+            raise UpstreamBroken(upstream, f"error inside the stream: {chunk['error']}"[:300])
+        choices = chunk.get("choices")
+        if not choices:
+            return "", False  # a chunk of usage figures or a filter's report
+        text = (choices[0].get("delta") or {}).get("content") or ""
+        if not isinstance(text, str):
+            raise TypeError(f"content is {type(text).__name__}")
+        return text, bool(choices[0].get("finish_reason"))
+    except (ValueError, TypeError, AttributeError, KeyError, IndexError) as error:
+        raise UpstreamMalformed(upstream, f"not a completion chunk: {error}") from error
+
+
+@contextmanager
+def translated(upstream: str) -> Iterator[None]:
+    """Errors of openai and httpx become UpstreamError: here and nowhere else."""
+    try:
+        yield
+    except (openai.APITimeoutError, httpx2.TimeoutException) as error:
+        raise UpstreamTimeout(upstream, "timed out") from error
+    except (openai.APIConnectionError, httpx2.RequestError, ssl.SSLError, anyio.EndOfStream) as error:
+        raise UpstreamUnreachable(upstream, str(error.__cause__ or error) or type(error).__name__) from error
+    except openai.APIStatusError as error:
+        raise of_status(upstream, error) from error
+    except openai.OpenAIError as error:
+        raise UpstreamBroken(upstream, str(error)) from error
+    except UnicodeError as error:
+        raise UpstreamMalformed(upstream, str(error)) from error
+
+
+def of_status(upstream: str, error: openai.APIStatusError) -> UpstreamError:
+    status, message = error.status_code, f"{error.status_code} {error.message}"[:300]
+    if status == 429:
+        return UpstreamThrottled(upstream, message, retry_after(error.response.headers))
+    if status == 408:
+        return UpstreamTimeout(upstream, message)
+    # A wrong key or model name is the upstream's configuration, not this request.
+    if status >= 500 or status in {401, 403, 404}:
+        return UpstreamBroken(upstream, message)
+    return UpstreamRejected(upstream, message)
+
+
+def retry_after(headers: httpx2.Headers) -> float:
+    """Seconds from `retry-after-ms` or `Retry-After` (a number or a date); 0 without a sensible value."""
+    try:
+        if milliseconds := headers.get("retry-after-ms"):
+            return max(0.0, float(milliseconds) / 1000)
+        value = headers.get("retry-after", "0")
+        if value.replace(".", "", 1).isdigit():
+            return float(value)
+        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):
+        return 0.0
