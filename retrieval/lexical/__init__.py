@@ -10,7 +10,7 @@ from retrieval.passages import Ranking
 
 @dataclass(frozen=True, slots=True)
 class IndexedChunk:
-    """What the index is told of a chunk."""
+    """What the index is told of a chunk. `languages` are the codes that its collection declares."""
 
     chunk: int
     document: str
@@ -18,6 +18,7 @@ class IndexedChunk:
     title: str
     heading: str
     text: str
+    languages: tuple[str, ...] = ("en",)
 
 
 class LexicalIndex(Protocol):

@@ -1,0 +1,149 @@
+"""Text -> terms, the same way for both engines, for documents and for questions.
+
+tantivy's analyzer does the heavy part in Rust: words, lower case, accents folded, stop words dropped,
+stems. Before it, `prepare` writes out what such an analyzer loses, as further words at the end of the text:
+
+* codes, versions, part numbers, addresses as whole words beside their parts: `AB-1234` also as `ab1234`,
+  `v2.3.1` as `v2ˑ3ˑ1` (between digits the joint stays, so that 2.31 is not 23.1), `10,000` as `10000`,
+  `jo.doe@acme.com` as `jodoeacmecom`; so `e-mail` finds `email` as well;
+* IT, US, WHO in capitals, which would pass for stop words;
+* Chinese, Japanese, Thai and the like as overlapping pairs of characters, for they put no spaces between
+  words.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+
+from tantivy import Filter, TextAnalyzer, TextAnalyzerBuilder, Tokenizer
+
+from retrieval.lexical.stopwords import CAPITALS, ENGLISH, LANGUAGES
+
+MOST_TERMS = 48
+"""Terms a question is searched with; a question of 35 very common words costs 200 ms at a million chunks."""
+
+LONGEST_TERM = 64
+HEADING_WEIGHT = 2
+DEFAULT = "en"
+
+JOINT = "ˑ"  # a letter to Unicode, so that tokenizers keep it, and found in no text
+# A text is searched for codes through its shape: `a` for letters and digits, `-` for joints, else a space.
+_SHAPE = bytes(
+    ord("-" if letter in "-_.@&+/:," else "a" if letter.isalnum() or letter == "?" else " ")
+    for letter in map(chr, range(256))
+)
+_CODE = re.compile(rb"a+(?:-a+)+")
+_BETWEEN_DIGITS = re.compile(r"(?<=\d)[-_./:](?=\d)")
+_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+_SEPARATORS = re.compile(r"[-_.@&+/:,]")
+_SIGNED = re.compile(r"(?<!\w)([cCfFjJ])(\+\+|#)")
+_CAPITALS = re.compile(rf"\b(?:{'|'.join(sorted(CAPITALS))})\b")
+_EXOTIC = re.compile(r"[\u0370-\u1dff\u2e80-\ufdff\uff00-\uffef\U00020000-\U0003ffff]")
+_UNSPACED = re.compile(
+    r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+"
+)
+_MARKS = dict.fromkeys(
+    [*range(0x0300, 0x0370), *range(0x0591, 0x05C8), *range(0x064B, 0x0660), 0x0640, 0x0670]
+)
+_FOLDED = str.maketrans("ёЁάέήίόύώϊϋΐΰΆΈΉΊΌΎΏ", "еЕαεηιουωιυιυΑΕΗΙΟΥΩ")
+
+
+def prepare(text: str) -> str:
+    """The text with its whole codes appended, ready for an analyzer."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+        if _EXOTIC.search(text):
+            text = _UNSPACED.sub(_pairs, text.translate(_MARKS).translate(_FOLDED))
+        text = text.replace("‐", "-").replace("‑", "-").replace("–", "-")
+    further = _codes(text)
+    if any(word in text for word in CAPITALS) and not text.isupper():
+        further += [word + JOINT for word in _CAPITALS.findall(text)]
+    if "#" in text or "++" in text:
+        further += ["cpp" if sign == "++" else letter + "sharp" for letter, sign in _SIGNED.findall(text)]
+    return f"{text} {' '.join(further)}" if further else text
+
+
+def _codes(text: str) -> list[str]:
+    """The codes of a text, each as one term. Most words are none: searching the shape takes a tenth of the
+    time that a regular expression over the text takes."""
+    shape = text.encode("latin-1", "replace").translate(_SHAPE)
+    found, at = [], shape.find(b"a-a")
+    while at >= 0:
+        start = shape.rfind(b" ", 0, at) + 1
+        end = shape.find(b" ", at)
+        end = len(shape) if end < 0 else end
+        for match in _CODE.finditer(shape, start, end):
+            found.append(_whole(text[match.start() : match.end()]))
+        at = shape.find(b"a-a", end)
+    return [term for term in found if term and len(term) <= LONGEST_TERM]
+
+
+@lru_cache(maxsize=1 << 15)
+def _whole(code: str) -> str:
+    code = code.strip("?")  # an unknown letter has the shape of a question mark
+    if "," in code:
+        return code.replace(",", "") if _THOUSANDS.fullmatch(code) else ""
+    return _SEPARATORS.sub("", _BETWEEN_DIGITS.sub(JOINT, code))
+
+
+def _pairs(run: re.Match[str]) -> str:
+    text = run.group()
+    return f" {' '.join(text[at : at + 2] for at in range(max(1, len(text) - 1)))} "
+
+
+@lru_cache(maxsize=len(LANGUAGES) + 1)
+def analyzer(language: str = DEFAULT) -> TextAnalyzer:
+    """The analyzer of a language by its code; English for a code that is not known."""
+    name = LANGUAGES.get(language, LANGUAGES[DEFAULT])
+    builder = TextAnalyzerBuilder(Tokenizer.simple()).filter(Filter.remove_long(LONGEST_TERM + 1))
+    builder = builder.filter(Filter.lowercase())
+    if name == LANGUAGES[DEFAULT]:
+        builder = builder.filter(Filter.ascii_fold()).filter(Filter.custom_stopword(sorted(ENGLISH)))
+        return builder.filter(Filter.stemmer(name)).build()
+    # Other stemmers know their accents, and their stop words bear them: fold what is left afterwards.
+    if name not in {"greek", "tamil", "turkish", "arabic", "romanian"}:
+        builder = builder.filter(Filter.stopword(name))
+    return builder.filter(Filter.stemmer(name)).filter(Filter.ascii_fold()).build()
+
+
+def terms(text: str, language: str = DEFAULT) -> list[str]:
+    """The terms of a text in its order, repeated where they repeat."""
+    found: list[str] = analyzer(language).analyze(prepare(text))
+    return found
+
+
+def query_terms(question: str, language: str = DEFAULT) -> list[str]:
+    """The distinct terms of a question, in its order, the longest codes included."""
+    return list(dict.fromkeys(terms(question, language)))
+
+
+def weighted(title: str, heading: str, text: str) -> str:
+    """What is indexed of a chunk: its text with title and headings in front, the headings counted twice.
+
+    One field with repeated headings is BM25F with whole-number weights, and the same in every engine."""
+    return prepare("\n".join([title, *([heading] * HEADING_WEIGHT), text]))
+
+
+def language_of(text: str, declared: Iterable[str]) -> str:
+    """The declared language whose stop words are most of the text; the first one when none is."""
+    known = [code for code in declared if code in LANGUAGES] or [DEFAULT]
+    if len(known) == 1:
+        return known[0]
+    sample = " ".join(text.split()[:200]).lower()
+    dropped = {code: _share_dropped(code)(sample) for code in known}
+    return max(known, key=lambda code: dropped[code])
+
+
+@lru_cache(maxsize=len(LANGUAGES) + 1)
+def _share_dropped(code: str) -> Callable[[str], int]:
+    """Counts the words that the language's stop list takes away."""
+    plain = TextAnalyzerBuilder(Tokenizer.simple()).filter(Filter.lowercase())
+    if code == DEFAULT:
+        stopped = plain.filter(Filter.custom_stopword(sorted(ENGLISH))).build()
+    else:
+        try:
+            stopped = plain.filter(Filter.stopword(LANGUAGES[code])).build()
+        except ValueError:
+            return lambda _: 0
+    return lambda text: len(text.split()) - len(stopped.analyze(text))

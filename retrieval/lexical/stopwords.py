@@ -1,0 +1,40 @@
+"""Words that say nothing of a text's subject. English has a longer list than the rest, for questions are
+mostly made of such words; the other languages use the lists that tantivy brings."""
+
+_ENGLISH = """
+a about above after again against all also am an and any are aren as at be because been before being below
+between both but by can cannot could couldn did didn do does doesn doing don down during each either else
+ever few for from further get gets getting got had hadn has hasn have haven having he her here hers herself
+him himself his how however i if in into is isn it its itself just let like ll many me might mine more most
+much must my myself neither no nor not of off on once only or other our ours ourselves out over own per
+please re s same shall she should shouldn so some such t than that the their theirs them themselves then
+there these they this those though through to too under until up upon us ve very was wasn we were weren what
+whatever when where whether which while who whoever whom whose why will with within without won would wouldn
+yes yet you your yours yourself yourselves
+"""
+ENGLISH = frozenset(_ENGLISH.split())
+
+# The same letters as a stop word, but a thing when written in capitals: the IT department, the US office.
+CAPITALS = frozenset({"IT", "US", "WHO", "OR", "AM"})
+
+LANGUAGES = {
+    "ar": "arabic",
+    "da": "danish",
+    "de": "german",
+    "el": "greek",
+    "en": "english",
+    "es": "spanish",
+    "fi": "finnish",
+    "fr": "french",
+    "hu": "hungarian",
+    "it": "italian",
+    "nl": "dutch",
+    "no": "norwegian",
+    "pt": "portuguese",
+    "ro": "romanian",
+    "ru": "russian",
+    "sv": "swedish",
+    "ta": "tamil",
+    "tr": "turkish",
+}
+"""Code -> the name of its stemmer. A collection declares codes; anything else is read as English."""

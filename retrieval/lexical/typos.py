@@ -1,0 +1,76 @@
+"""Likely spellings of the words of a question that none of the readable chunks has.
+
+The naive way is a fuzzy query for every word: it finds `form` for `farm`, scores all matches alike and
+walks the whole dictionary. Here only a word that would otherwise find nothing is corrected, to words that
+begin like it, and only to words that the asker's own collections hold: a spelling tells nothing of the
+others."""
+
+from collections.abc import Sequence
+
+from tantivy import Occur, Query, Schema, Searcher
+
+MOST_WORDS = 3  # words corrected in one question
+MOST_SPELLINGS = 2  # spellings tried for each
+MOST_TRIED = 12  # candidates looked up for each
+SHORTEST = 4
+BEGINNING = 2  # letters taken as typed right
+RARE = 64  # a word in more chunks than this is taken as known without counting the readable ones
+
+
+def corrections(
+    searcher: Searcher, schema: Schema, name: str, terms: Sequence[str], allowed: Query
+) -> list[str]:
+    """Terms of field `name` that stand within `allowed` and are close to a term that does not."""
+    unknown = (term for term in terms if len(term) >= SHORTEST and term.isalpha())
+    found: list[str] = []
+    corrected = 0
+    for term in unknown:
+        if corrected >= MOST_WORDS:
+            break
+        if not _readable(searcher, schema, name, term, allowed):
+            corrected += 1
+            found.extend(_spellings(searcher, schema, name, term, allowed))
+    return [term for term in dict.fromkeys(found) if term not in terms]
+
+
+def _spellings(searcher: Searcher, schema: Schema, name: str, term: str, allowed: Query) -> list[str]:
+    most = 1 if len(term) < 6 else 2
+    near: list[tuple[int, int, str]] = []
+    for word, frequency in searcher.terms_with_prefix(name, term[:BEGINNING]):
+        if abs(len(word) - len(term)) <= most and (steps := distance(term, word, most)) <= most:
+            near.append((steps, -frequency, word))
+    near.sort()
+    readable: list[tuple[int, str]] = []
+    for steps, _, word in near[:MOST_TRIED]:
+        if len(readable) == MOST_SPELLINGS or (readable and steps > readable[0][0]):
+            break
+        if _readable(searcher, schema, name, word, allowed):
+            readable.append((steps, word))
+    return [word for _, word in readable]
+
+
+def _readable(searcher: Searcher, schema: Schema, name: str, term: str, allowed: Query) -> bool:
+    """Whether a readable chunk has the term."""
+    frequency = searcher.doc_freq(name, term)
+    if frequency == 0 or frequency > RARE:
+        return frequency > 0
+    wanted = Query.term_query(schema, name, term, index_option="freq")
+    both = Query.boolean_query([(Occur.Must, wanted), (Occur.Must, allowed)])
+    return bool(searcher.search(both, 1, count=False).hits)
+
+
+def distance(left: str, right: str, most: int) -> int:
+    """Edits from one word to the other: a letter more, less, changed, or two neighbours swapped; `most` + 1
+    for any number above `most`."""
+    before: list[int] = []
+    row = list(range(len(right) + 1))
+    for i, letter in enumerate(left, 1):
+        before, previous, row = row, before, [i]
+        for j, other in enumerate(right, 1):
+            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != other))
+            if i > 1 and j > 1 and letter == right[j - 2] and left[i - 2] == other:
+                cost = min(cost, previous[j - 2] + 1)
+            row.append(cost)
+        if min(row) > most:
+            return most + 1
+    return min(row[-1], most + 1)
