@@ -1,7 +1,10 @@
-"""Readers of environment variables. Each raises `BadSetting`, naming the variable, on a value that cannot be used."""
+"""Readers of environment variables. On a value it cannot use each raises `BadSetting`, which names it."""
 
 import os
 from collections.abc import Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -72,3 +75,38 @@ def url(name: str, default: str, schemes: Sequence[str]) -> str:
     if value and value.split("://", 1)[0] not in schemes:
         raise BadSetting(name, value, "a URL that begins with " + " or ".join(f"{s}://" for s in schemes))
     return value
+
+
+def networks(name: str) -> list[IPv4Network | IPv6Network]:
+    """A comma-separated list of addresses and networks, such as `10.0.0.0/8, ::1`."""
+    found = []
+    for item in listed(name):
+        try:
+            found.append(ip_network(item, strict=False))
+        except ValueError:
+            raise BadSetting(
+                name, item, "addresses or networks such as 10.0.0.0/8, with commas between"
+            ) from None
+    return found
+
+
+def database(name: str, default: str) -> dict[str, Any]:
+    """Django's settings of the database of a postgresql:// URL; `?host=/folder` is a folder of sockets."""
+    value = url(name, default, ("postgresql", "postgres"))
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError:
+        raise BadSetting(name, value, "a URL such as postgresql://user:password@host:5432/name") from None
+    options: dict[str, Any] = dict(parse_qsl(parts.query))
+    if not parts.path.strip("/"):
+        raise BadSetting(name, value, "a URL that ends in the name of a database")
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.strip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": options.pop("host", parts.hostname or ""),
+        "PORT": str(port or options.pop("port", "")),
+        "OPTIONS": options,
+    }

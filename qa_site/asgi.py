@@ -1,0 +1,21 @@
+"""The ASGI application, for any ASGI server: Django for HTTP, Channels for the sockets."""
+
+import os
+
+from channels.auth import AuthMiddlewareStack
+from channels.routing import ProtocolTypeRouter, URLRouter
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "qa_site.settings")
+http = get_asgi_application()
+
+# Only now are the apps loaded that the routes need.
+import answering.routing  # noqa: E402
+import retrieval.routing  # noqa: E402
+
+from qa_site.origin import SameOrigin  # noqa: E402
+
+sockets = [*answering.routing.websocket_urlpatterns, *retrieval.routing.websocket_urlpatterns]
+application = ProtocolTypeRouter(
+    {"http": http, "websocket": SameOrigin(AuthMiddlewareStack(URLRouter(sockets)))}
+)

@@ -1,0 +1,69 @@
+"""`manage.py`, around Django's own: a bad setting is one line, and a command that needs the database finds
+one: where nothing runs, the bundled servers are started for as long as it takes."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import ManagementUtility
+
+from qa_site import env, places
+from qa_site.account import NoAccount
+from qa_site.bundled import EmbeddedError
+from qa_site.embedded import Servers
+
+# These need no database, or, as `up`, see to it themselves.
+ALONE = frozenset(
+    [
+        "help",
+        "version",
+        "check",
+        "collectstatic",
+        "diffsettings",
+        "findstatic",
+        "makemessages",
+        "compilemessages",
+        "upstream",
+        "up",
+    ]
+)
+# These are about the schema itself, so it is not brought up to date for them.
+SCHEMA = frozenset(["makemigrations", "migrate", "showmigrations", "sqlmigrate", "dbshell", "flush"])
+
+
+def execute(argv: Sequence[str]) -> None:
+    """Runs one command. Exits with 2 and one line on a setting that cannot be used."""
+    take_data_option(argv)
+    try:
+        run(list(argv))
+    except (ImproperlyConfigured, EmbeddedError, NoAccount) as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(2)
+
+
+def run(argv: list[str]) -> None:
+    command = argv[1] if len(argv) > 1 else "help"
+    utility = ManagementUtility(argv)
+    if command in ALONE or command.startswith("-") or {"--help", "-h"} & set(argv):
+        utility.execute()
+        return
+    servers = Servers(
+        places.data_dir(), postgres=not env.text("DATABASE_URL"), redis=not env.text("REDIS_URL")
+    )
+    started = servers.start()
+    try:
+        if started and command not in SCHEMA:
+            ManagementUtility([argv[0], "migrate", "--verbosity", "0"]).execute()
+        utility.execute()
+    finally:
+        servers.stop(wait_for_others=True)
+
+
+def take_data_option(argv: Sequence[str]) -> None:
+    """`--data DIR` is an option of every command, and must be known before the settings are read."""
+    for place, argument in enumerate(argv):
+        if argument.startswith("--data="):
+            os.environ["DATA_DIR"] = argument.removeprefix("--data=")
+        elif argument == "--data" and place + 1 < len(argv):
+            os.environ["DATA_DIR"] = argv[place + 1]

@@ -1,0 +1,58 @@
+"""Where the data, the sockets and the secret of this installation are. Everything follows from the data
+folder, so two folders are two installations that know nothing of each other."""
+
+import hashlib
+import os
+import secrets
+from pathlib import Path
+
+from qa_site import env
+
+DATABASE_NAME = "citefirst"
+
+
+def data_dir() -> Path:
+    """`DATA_DIR`, else a folder of the user's. Absolute; it need not exist yet."""
+    base = env.text("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(env.text("DATA_DIR", str(Path(base) / "citefirst"))).expanduser().absolute()
+
+
+def socket_dir(data: Path) -> Path:
+    """Where the bundled servers listen. Short, since a unix socket's path is limited to 107 bytes, and not
+    under TMPDIR, since every command on this data folder must find the same one."""
+    name = hashlib.blake2b(os.fsencode(data.resolve()), digest_size=6).hexdigest()
+    return Path("/tmp") / f"citefirst-{os.getuid()}-{name}"
+
+
+def bundled_database_url(data: Path) -> str:
+    return f"postgresql://postgres@/{DATABASE_NAME}?host={socket_dir(data)}"
+
+
+def bundled_redis_url(data: Path) -> str:
+    return f"unix://{socket_dir(data)}/redis.sock"
+
+
+def celery_broker_url(redis_url: str) -> str:
+    """Celery spells a unix socket in a way of its own."""
+    return (
+        "redis+socket://" + redis_url.removeprefix("unix://")
+        if redis_url.startswith("unix://")
+        else redis_url
+    )
+
+
+def secret_key(data: Path) -> str:
+    """The key in the data folder, made at the first use. Two processes that start at once agree on one."""
+    path = data / "secret_key"
+    data.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        draft = path.with_name(f"secret_key.{os.getpid()}")
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(48))
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_text().strip()

@@ -1,0 +1,72 @@
+"""One bundled Postgres and Redis for the whole session, in a folder of its own. The environment is set here,
+before the settings are read, so nothing of the developer's own reaches a test."""
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from qa_site import places
+from qa_site.embedded import Servers
+
+SETTINGS = re.compile(
+    "(DATABASE_URL|REDIS_URL|SECRET_KEY|ALLOWED_HOSTS|DEBUG|DATA_DIR|LEXICAL_ENGINE|WEB|LOG_LEVEL|HTTPS_ONLY|TIME_ZONE"
+    "|(ANSWER|FAST)_MODEL|(OPENAI|FALLBACK|EMBEDDING|BUDGET|QUOTA|METRICS|MAX|PROMETHEUS)_.*)$"
+)
+DATA = Path(tempfile.mkdtemp(prefix="citefirst tests "))
+SERVERS = Servers(DATA, durable=False)
+
+for name in filter(SETTINGS.match, list(os.environ)):
+    del os.environ[name]
+os.environ["DATA_DIR"] = str(DATA)
+os.environ["DATABASE_URL"] = places.bundled_database_url(DATA)
+os.environ["REDIS_URL"] = places.bundled_redis_url(DATA)
+os.environ["SECRET_KEY"] = "of-the-tests-alone-and-long-enough-for-the-checks"
+os.environ["DJANGO_SETTINGS_MODULE"] = "qa_site.settings"
+# The settings are read here, before pytest-django sets Django up. Pools find the test database by DATABASE_URL.
+settings.DATABASES["default"]["TEST"] = {"NAME": places.DATABASE_NAME}
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Servers]:
+    """The bundled Postgres and Redis, running."""
+    SERVERS.start()
+    yield SERVERS
+    SERVERS.stop()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    SERVERS.stop()
+    shutil.rmtree(DATA, ignore_errors=True)
+    shutil.rmtree(places.socket_dir(DATA), ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(servers: Servers) -> None:
+    """Django's test database is made in the bundled Postgres, which runs from here on."""
+
+
+@pytest.fixture(scope="session")
+def redis_url(servers: Servers) -> str:
+    """The URL of a real Redis."""
+    return places.bundled_redis_url(DATA)
+
+
+@pytest.fixture(scope="session")
+def database_url(django_db_setup: None) -> str:
+    """The URL of the real test database, for psycopg. Tests that write need `transactional_db` beside it."""
+    return places.bundled_database_url(DATA)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of large public sets (CITEFIRST_DATA); without it the test is skipped."""
+    folder = Path(os.environ.get("CITEFIRST_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"the data sets are not at {folder}; set CITEFIRST_DATA")
+    return folder
