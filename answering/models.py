@@ -12,8 +12,6 @@ class Conversation(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="conversations")
     title = models.CharField(max_length=200)
-    summary = models.TextField(blank=True, help_text="Of the turns older than the last few, written off the question path.")
-    summarised_until = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -47,6 +45,7 @@ class Run(models.Model):
     route = models.CharField(max_length=12, blank=True)
     answer = models.TextField(blank=True)
     html = models.TextField(blank=True)
+    gist = models.TextField(blank=True, help_text="A sentence or two, for later turns; written when the run is over.")
     citations = models.JSONField(default=list)
     cited = models.JSONField(default=list)
     degraded = models.JSONField(default=list)
