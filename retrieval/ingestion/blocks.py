@@ -4,7 +4,7 @@ the parser's child process imports this."""
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 HEADING, TEXT, ITEM, TABLE, CODE = "heading", "text", "item", "table", "code"
 
@@ -14,6 +14,7 @@ HEADING, TEXT, ITEM, TABLE, CODE = "heading", "text", "item", "table", "code"
 _UNWANTED = re.compile(
     "[\x00-\x08\x0b\x0e-\x1f\x7f\x80-\x84\x86-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\ufff9-\ufffb\ufffe\uffff\ud800-\udfff]"
 )
+_TERMINAL = re.compile("\x1b\\[[0-9;]*[A-Za-z]")
 _BREAKS = re.compile("\r\n?|[\x0c\x85\u2028\u2029]")
 _SPACES = re.compile("[^\\S\n]+")
 _MANY_BREAKS = re.compile(r"\n{3,}")
@@ -32,6 +33,10 @@ class Limits:
     rows: int = 200_000
     pages: int = 20_000
     ocr_pages: int = 100
+
+
+def megabytes(size: int) -> str:
+    return f"{size / 2**20:,.0f} MB" if size >= 10 * 2**20 else f"{size / 2**20:,.1f} MB"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +60,12 @@ class ParsedDocument:
     blocks: tuple[Block, ...]
     media_type: str
     pages: int = 0
-    warnings: tuple[str, ...] = field(default=())
+    warnings: tuple[str, ...] = ()
 
 
 def clean(text: str) -> str:
-    """NFC, line ends as newlines, no control or direction characters; spaces are left as they are."""
-    return unicodedata.normalize("NFC", _UNWANTED.sub("", _BREAKS.sub("\n", text)))
+    """NFC, line ends as newlines, no control or direction characters; spaces stay as they are."""
+    return unicodedata.normalize("NFC", _UNWANTED.sub("", _TERMINAL.sub("", _BREAKS.sub("\n", text))))
 
 
 def tidy(text: str) -> str:

@@ -1,0 +1,55 @@
+"""Zip files (DOCX, PPTX, XLSX, ODT, EPUB) opened with care: what they unpack to is checked before anything
+is read."""
+
+import io
+import zipfile
+
+from retrieval.errors import DocumentDamaged, DocumentEncrypted, DocumentTooLarge
+from retrieval.ingestion.blocks import Limits, megabytes
+
+_ENCRYPTED = 0x1
+
+
+class Archive:
+    """The members of a zip file. Reading counts what is unpacked against the limit, whatever the directory
+    says."""
+
+    def __init__(self, data: bytes, limits: Limits) -> None:
+        try:
+            self._zip = zipfile.ZipFile(io.BytesIO(data))
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+            raise DocumentDamaged("The file is damaged: it cannot be unpacked.") from error
+        members = self._zip.infolist()
+        if any(member.flag_bits & _ENCRYPTED for member in members):
+            raise DocumentEncrypted("The file is protected by a password. Save it without one and try again.")
+        self.names = frozenset(member.filename for member in members)
+        self._left = limits.unpacked_bytes
+        self._limit = limits.unpacked_bytes
+        unpacked = sum(member.file_size for member in members)
+        if unpacked > self._limit:
+            raise self._too_large(f"The file unpacks to {megabytes(unpacked)}")
+
+    def _too_large(self, what: str) -> DocumentTooLarge:
+        return DocumentTooLarge(f"{what}, over the limit of {megabytes(self._limit)}.")
+
+    def read(self, name: str) -> bytes:
+        """A member's bytes. Raises DocumentDamaged when it is missing or broken, DocumentTooLarge over the
+        limit."""
+        try:
+            with self._zip.open(name) as member:
+                data = member.read(self._left + 1)
+        except (KeyError, zipfile.BadZipFile, EOFError, OSError, ValueError, NotImplementedError) as error:
+            raise DocumentDamaged(f"The file is damaged: its part {name!r} cannot be read.") from error
+        except zipfile.zlib.error as error:
+            raise DocumentDamaged(f"The file is damaged: its part {name!r} cannot be unpacked.") from error
+        self._left -= len(data)
+        if self._left < 0:
+            raise self._too_large("The file unpacks to more than it says")
+        return data
+
+    def check(self) -> None:
+        """Unpacks everything once, so that a library which reads the file itself meets no bomb and no
+        broken part."""
+        for name in self._zip.namelist():
+            self.read(name)
+        self._left = self._limit

@@ -1,0 +1,87 @@
+"""What a file is, told by its first bytes and, for zip files, by its members."""
+
+from enum import Enum
+
+from retrieval.errors import DocumentEncrypted, DocumentUnsupported
+from retrieval.ingestion.blocks import Limits
+from retrieval.ingestion.parsing.archive import Archive
+
+_OPENXML = "application/vnd.openxmlformats-officedocument."
+_OPENDOCUMENT = "application/vnd.oasis.opendocument."
+
+
+class Kind(Enum):
+    PDF = "application/pdf"
+    DOCX = _OPENXML + "wordprocessingml.document"
+    PPTX = _OPENXML + "presentationml.presentation"
+    XLSX = _OPENXML + "spreadsheetml.sheet"
+    ODT = _OPENDOCUMENT + "text"
+    ODS = _OPENDOCUMENT + "spreadsheet"
+    ODP = _OPENDOCUMENT + "presentation"
+    EPUB = "application/epub+zip"
+    TEXT = "text/plain"
+
+
+_MEMBERS = {
+    "word/document.xml": Kind.DOCX,
+    "ppt/presentation.xml": Kind.PPTX,
+    "xl/workbook.xml": Kind.XLSX,
+    "META-INF/container.xml": Kind.EPUB,
+}
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+# Streams of the old Office format, by which its files tell themselves apart.
+_STREAMS = (
+    ("__substg1.0", "This is an Outlook message (.msg). Save it as PDF, HTML or text and try again."),
+    ("WordDocument", "This is an old Word document (.doc). Save it as .docx or PDF and try again."),
+    ("PowerPoint Document", "This is an old PowerPoint file (.ppt). Save it as .pptx or PDF and try again."),
+    ("Workbook", "This is an old Excel workbook (.xls). Save it as .xlsx and try again."),
+    ("Book", "This is an old Excel workbook (.xls). Save it as .xlsx and try again."),
+)
+_REFUSED = (
+    (b"{\\rtf", "RTF is not read. Save it as .docx or PDF and try again."),
+    (b"\x89PNG", "This is a picture. Run it through text recognition (OCR) first."),
+    (b"\xff\xd8\xff", "This is a picture. Run it through text recognition (OCR) first."),
+    (b"GIF8", "This is a picture. Run it through text recognition (OCR) first."),
+    (b"II*\x00", "This is a picture. Run it through text recognition (OCR) first."),
+    (b"MM\x00*", "This is a picture. Run it through text recognition (OCR) first."),
+    (b"\x1f\x8b", "Archives are not read. Unpack it and add the files in it."),
+    (b"7z\xbc\xaf\x27\x1c", "Archives are not read. Unpack it and add the files in it."),
+    (b"Rar!", "Archives are not read. Unpack it and add the files in it."),
+    (b"\x7fELF", "This is a program, not a document."),
+    (b"MZ", "This is a program, not a document."),
+)
+
+
+def detect(data: bytes, limits: Limits) -> Kind:
+    """Raises DocumentUnsupported for what is known and not read, DocumentEncrypted and DocumentDamaged."""
+    if b"%PDF-" in data[:1024]:
+        return Kind.PDF
+    if data.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return _zipped(Archive(data, limits))
+    if data.startswith(_OLE):
+        raise _old_office(data)
+    for magic, reason in _REFUSED:
+        if data.startswith(magic) and not (magic == b"MZ" and data.isascii()):
+            raise DocumentUnsupported(reason)
+    return Kind.TEXT
+
+
+def _zipped(archive: Archive) -> Kind:
+    if "mimetype" in archive.names:
+        stated = archive.read("mimetype").decode("ascii", errors="replace").strip()
+        for kind in (Kind.ODT, Kind.ODS, Kind.ODP, Kind.EPUB):
+            if stated == kind.value:
+                return kind
+    for member, kind in _MEMBERS.items():
+        if member in archive.names:
+            return kind
+    raise DocumentUnsupported("Archives are not read. Unpack it and add the files in it.")
+
+
+def _old_office(data: bytes) -> DocumentEncrypted | DocumentUnsupported:
+    if "EncryptedPackage".encode("utf-16-le") in data:
+        return DocumentEncrypted("The file is protected by a password. Save it without one and try again.")
+    for stream, reason in _STREAMS:
+        if stream.encode("utf-16-le") in data:
+            return DocumentUnsupported(reason)
+    return DocumentUnsupported("This is an old Office file. Save it in a current format and try again.")

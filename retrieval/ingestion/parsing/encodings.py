@@ -1,0 +1,92 @@
+"""Bytes -> text: byte order marks, UTF-8, UTF-16 and UTF-32 without a mark, and the 8-bit encodings."""
+
+import codecs
+import re
+
+from charset_normalizer import from_bytes
+
+from retrieval.errors import DocumentUnsupported
+
+# UTF-32's mark begins with that of UTF-16, so it comes first.
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_SAMPLE = 64 * 1024
+_CONTROLS = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f\ufffd]")
+_DECLARED = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?([A-Za-z0-9_\-]{3,20})""", re.IGNORECASE)
+_MULTIBYTE = ("cp932", "gb18030", "euc_jp", "euc_kr", "big5")
+
+
+def decode(data: bytes) -> str:
+    """The text of a file. Raises DocumentUnsupported for what is not text."""
+    text = _decode(data)
+    sample = text[:_SAMPLE]
+    if len(_CONTROLS.findall(sample)) > max(8, len(sample) // 20):
+        raise DocumentUnsupported("This is not a document that can be read: neither a known format nor text.")
+    return text
+
+
+def _decode(data: bytes) -> str:
+    for mark, encoding in _MARKS:
+        if data.startswith(mark):
+            return data.decode(encoding, errors="replace")
+    if wide := _wide(data):
+        return data.decode(wide, errors="replace")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        # A cut or damaged place in a UTF-8 file does not make it something else.
+        if error.start > _SAMPLE or _mostly_utf8(data[:_SAMPLE]):
+            return data.decode("utf-8", errors="ignore")
+    return data.decode(_eight_bit(data), errors="replace")
+
+
+def _mostly_utf8(data: bytes) -> bool:
+    text = data.decode("utf-8", errors="replace")
+    broken = text.count("\ufffd")
+    return sum(ord(char) > 0x7F for char in text) - broken >= broken
+
+
+def _wide(data: bytes) -> str:
+    """UTF-32 or UTF-16 without a mark, told by where the zero bytes are; else empty."""
+    sample = data[: _SAMPLE - _SAMPLE % 4]
+    units = len(sample) // 4
+    if units < 4:
+        return ""
+    zero = [sample[place::4].count(0) / units for place in range(4)]
+    if min(zero[2], zero[3]) > 0.9 and zero[0] < 0.1:
+        return "utf-32-le"
+    if min(zero[0], zero[1]) > 0.9 and zero[3] < 0.1:
+        return "utf-32-be"
+    if min(zero[1], zero[3]) > 0.6 and max(zero[0], zero[2]) < 0.1:
+        return "utf-16-le"
+    if min(zero[0], zero[2]) > 0.6 and max(zero[1], zero[3]) < 0.1:
+        return "utf-16-be"
+    return ""
+
+
+def _eight_bit(data: bytes) -> str:
+    if declared := _DECLARED.search(data[:2048]):
+        name = declared[1].decode("ascii")
+        if name.lower() not in {"utf-8", "utf8"} and _decodes(data, name):
+            return "cp1252" if name.lower() in {"iso-8859-1", "latin-1", "latin1"} else name
+    high = sum(byte >= 0x80 for byte in data[:_SAMPLE])
+    if high < 0.3 * len(data[:_SAMPLE]) and len(data) < 200 and _decodes(data, "cp1252"):
+        return "cp1252"  # too little to guess from: a few accents in a short Western text
+    best = from_bytes(data[:_SAMPLE]).best()
+    if best is not None and _decodes(data, best.encoding):
+        return best.encoding
+    return next((name for name in _MULTIBYTE if _decodes(data, name)), "cp1252")
+
+
+def _decodes(data: bytes, encoding: str) -> bool:
+    try:
+        data[:_SAMPLE].decode(encoding, errors="strict")
+    except (LookupError, UnicodeDecodeError, ValueError) as error:
+        # A character cut at the sample's end is no fault of the encoding.
+        return isinstance(error, UnicodeDecodeError) and error.start >= _SAMPLE - 4
+    return True

@@ -1,0 +1,95 @@
+"""HTML: what a reader sees of the page's main part, by way of Markdown."""
+
+import re
+import warnings
+
+from bs4 import BeautifulSoup, Comment, MarkupResemblesLocatorWarning, Tag, XMLParsedAsHTMLWarning
+from markdownify import MarkdownConverter
+
+from retrieval.ingestion.blocks import ParsedDocument, one_line
+from retrieval.ingestion.parsing.markdown import parse_markdown
+
+_UNSEEN = [
+    "script",
+    "style",
+    "noscript",
+    "template",
+    "svg",
+    "math",
+    "canvas",
+    "iframe",
+    "object",
+    "embed",
+    "nav",
+    "header",
+    "footer",
+    "aside",
+    "form",
+    "button",
+    "select",
+    "input",
+    "textarea",
+    "dialog",
+    "menu",
+    "head",
+]
+_HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+_CLUTTER = {"navigation", "banner", "contentinfo", "search", "complementary", "menu", "menubar"}
+_MAIN_SHARE = 0.4
+
+warnings.filterwarnings("ignore", category=MarkupResemblesLocatorWarning)
+warnings.filterwarnings("ignore", category=XMLParsedAsHTMLWarning)
+
+
+class _Converter(MarkdownConverter):  # type: ignore[misc]
+    """Markdown with `#` headings; links and pictures leave their text alone."""
+
+    def convert_a(self, el: Tag, text: str, parent_tags: set[str]) -> str:
+        return text
+
+    def convert_img(self, el: Tag, text: str, parent_tags: set[str]) -> str:
+        return str(el.get("alt") or "")
+
+
+def parse_html(text: str, media_type: str = "text/html") -> ParsedDocument:
+    soup = BeautifulSoup(text, "lxml")
+    title = one_line(soup.title.get_text()) if soup.title else ""
+    body = soup.body or soup
+    _strip(body)
+    main = _main(body)
+    markdown = _Converter(heading_style="ATX", bullets="-", strip=["img"]).convert_soup(main)
+    return parse_markdown(markdown, title, media_type)
+
+
+def _strip(body: Tag) -> None:
+    """Takes out what is no text of the page: scripts, navigation, what is hidden."""
+    for comment in body.find_all(string=lambda found: isinstance(found, Comment)):
+        comment.extract()
+    for tag in body.find_all(_UNSEEN):
+        if not _holds_all(tag, body):
+            tag.decompose()
+    for tag in body.find_all(True):
+        if tag.decomposed:
+            continue
+        style = str(tag.get("style") or "")
+        hidden = tag.has_attr("hidden") or _HIDDEN.search(style) or tag.get("role") in _CLUTTER
+        if hidden and not _holds_all(tag, body):
+            tag.decompose()
+
+
+def _holds_all(tag: Tag, body: Tag) -> bool:
+    """Some pages put everything in one <form>: what holds a heading of the page and most of its text
+    stays."""
+    if tag.name not in {"form", "header", "aside"}:
+        return False
+    return len(tag.get_text()) > 0.7 * len(body.get_text())
+
+
+def _main(body: Tag) -> Tag:
+    """The page's main part where it marks one that holds enough of the text, else all of it."""
+    whole = len(body.get_text(" ", strip=True))
+    for name in ("main", "article"):
+        found = body.find_all(name)
+        if len(found) == 1 and len(found[0].get_text(" ", strip=True)) >= _MAIN_SHARE * whole:
+            return found[0]
+    return body

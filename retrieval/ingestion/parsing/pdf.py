@@ -1,0 +1,219 @@
+"""PDF through PDFium: lines with their size and place become paragraphs, list items and headings."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import pypdfium2
+import pypdfium2.raw as pdfium
+
+from retrieval.errors import DocumentDamaged, DocumentEmpty, DocumentEncrypted, DocumentTooLarge
+from retrieval.ingestion.blocks import HEADING, ITEM, TEXT, Block, Limits, ParsedDocument, one_line, tidy
+from retrieval.ingestion.parsing import ocr
+
+SCANNED = "No text was found: scanned? Run it through text recognition (OCR) first."
+_EDGE = 3  # lines at a page's top and bottom among which repeated headers and footers are looked for
+_HYPHENS = ("\ufffe", "\x02", "\xad", "-", "‐")
+_BROKEN = re.compile("([^\\W\\d_]+)[\ufffe\x02]([^\\W\\d_]+)")
+_BULLET = re.compile(
+    r"^(?:[•▪◦‣·●○■□➢✓–\uf0b7\uf0a7]|[-*](?=\s)|o(?=\s[A-Z])|\(?\d{1,3}[.)](?=\s)|\(?[a-z][.)](?=\s))\s*\S"
+)
+_NUMBER = re.compile(r"\d+")
+_PAGE_NUMBER = re.compile(r"^(?:page\s*)?[-–]?\s*\d{1,5}\s*(?:(?:of|/)\s*\d{1,5})?\s*[-–]?$", re.IGNORECASE)
+_JUNK_TITLE = re.compile(r"^(untitled|microsoft|document\d*|slide \d)|\.\w{2,5}$|^\W*$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """`size` is the font's in points; `top` and `bottom` are measured from the page's foot."""
+
+    page: int
+    text: str
+    size: float
+    top: float
+    bottom: float
+
+
+def parse_pdf(data: bytes, limits: Limits) -> ParsedDocument:
+    try:
+        document = pypdfium2.PdfDocument(data)
+    except pypdfium2.PdfiumError as error:
+        if error.err_code in {pdfium.FPDF_ERR_PASSWORD, pdfium.FPDF_ERR_SECURITY}:
+            reason = "The PDF is encrypted. Save it without its password and try again."
+            raise DocumentEncrypted(reason) from error
+        raise DocumentDamaged("The PDF is damaged: it cannot be opened.") from error
+    with document:
+        return _parse(document, limits)
+
+
+def _parse(document: pypdfium2.PdfDocument, limits: Limits) -> ParsedDocument:
+    count = len(document)
+    if count > limits.pages:
+        raise DocumentTooLarge(f"The PDF has {count:,} pages, over the limit of {limits.pages:,}.")
+    pages: list[list[_Line]] = []
+    characters = 0
+    for number in range(1, count + 1):
+        pages.append(list(_lines(document, number)))
+        characters += sum(len(line.text) for line in pages[-1])
+        if characters > limits.characters:
+            raise DocumentTooLarge(f"The PDF has more than {limits.characters:,} characters of text.")
+    without = [number for number, lines in enumerate(pages, 1) if not lines]
+    if ocr.available() and 0 < len(without) <= limits.ocr_pages:
+        for number in without:
+            pages[number - 1] = [_Line(number, text, 0, 0, 0) for text in ocr.read_page(document, number)]
+        without = [number for number in without if not pages[number - 1]]
+    if len(without) == count:
+        raise DocumentEmpty(f"None of the {count:,} pages has text. {SCANNED}" if count > 1 else SCANNED)
+    blocks = tuple(_blocks(_without_repeats(pages)))
+    warnings = (f"{len(without):,} of {count:,} pages have no text: scanned or empty.",) if without else ()
+    return ParsedDocument(_title(document, blocks), blocks, "application/pdf", count, warnings)
+
+
+def _lines(document: pypdfium2.PdfDocument, number: int) -> Iterator[_Line]:
+    """A page's lines in reading order; a page that is broken has none."""
+    try:
+        page = document[number - 1]
+        text_page = page.get_textpage()
+    except pypdfium2.PdfiumError:
+        return
+    text = text_page.get_text_range()
+    place = 0
+    for line in text.split("\n"):
+        stripped = line.strip()
+        if any(char.isalnum() for char in stripped):
+            first = place + len(line) - len(line.lstrip())
+            index = pdfium.FPDFText_GetCharIndexFromTextIndex(text_page, first)
+            size = pdfium.FPDFText_GetFontSize(text_page, index)
+            box = pdfium.FS_RECTF()
+            pdfium.FPDFText_GetLooseCharBox(text_page, index, box)
+            yield _Line(number, stripped, _seen_size(size, box), box.top, box.bottom)
+        place += len(line) + 1
+    text_page.close()
+    page.close()
+
+
+def _seen_size(size: float, box: pdfium.FS_RECTF) -> float:
+    """The size as a reader sees it: some writers scale a font of one point by a matrix."""
+    height = abs(box.top - box.bottom)
+    return height / 1.2 if size <= 2 and height > 2 else size
+
+
+def _without_repeats(pages: Sequence[list[_Line]]) -> list[list[_Line]]:
+    """The pages without headers, footers and page numbers: what stands at the edge of most pages."""
+    full = [lines for lines in pages if lines]
+    seen = Counter(key for lines in full for key in {_key(line) for line in _edges(lines)})
+    often = {key for key, times in seen.items() if len(full) >= 4 and times > 0.5 * len(full)}
+    return [
+        [line for n, line in enumerate(lines) if not (_at_edge(n, lines) and _repeated(line, often))]
+        for lines in pages
+    ]
+
+
+def _at_edge(place: int, lines: list[_Line]) -> bool:
+    return place < _EDGE or place >= len(lines) - _EDGE
+
+
+def _edges(lines: list[_Line]) -> list[_Line]:
+    return [line for place, line in enumerate(lines) if _at_edge(place, lines)]
+
+
+def _key(line: _Line) -> str:
+    return _NUMBER.sub("#", line.text)
+
+
+def _repeated(line: _Line, often: set[str]) -> bool:
+    return _key(line) in often or bool(_PAGE_NUMBER.match(line.text))
+
+
+def _blocks(pages: Sequence[list[_Line]]) -> Iterator[Block]:
+    sizes: Counter[float] = Counter()
+    for line in (line for lines in pages for line in lines):
+        sizes[_rounded(line.size)] += len(line.text)
+    body = sizes.most_common(1)[0][0] if sizes else 0.0
+    larger = sorted((size for size in sizes if size >= 1.12 * body and size > 0), reverse=True)
+    levels = {size: min(level, 4) for level, size in enumerate(larger, 1)}
+    words = _words(pages)
+    for lines in pages:
+        width = max((len(line.text) for line in lines), default=0)
+        for group in _paragraphs(lines, levels):
+            yield _block(group, levels, width, words)
+
+
+def _rounded(size: float) -> float:
+    return round(size * 2) / 2
+
+
+def _words(pages: Sequence[list[_Line]]) -> frozenset[str]:
+    return frozenset(word for lines in pages for line in lines for word in line.text.split())
+
+
+def _paragraphs(lines: Sequence[_Line], levels: dict[float, int]) -> Iterator[list[_Line]]:
+    held: list[_Line] = []
+    for line in lines:
+        if held and _begins(held[-1], line, levels):
+            yield held
+            held = []
+        held.append(line)
+    if held:
+        yield held
+
+
+def _begins(before: _Line, line: _Line, levels: dict[float, int]) -> bool:
+    """Whether a new paragraph, item or heading begins with this line."""
+    if _level(before, levels) != _level(line, levels) or _BULLET.match(line.text):
+        return True
+    gap = before.bottom - line.top
+    if gap < -1.5 * max(line.size, 1):  # up again: the next column
+        return before.text.endswith((".", "!", "?", ":"))
+    return gap > 0.85 * max(line.size, 1)
+
+
+def _level(line: _Line, levels: dict[float, int]) -> int:
+    """1 to 4 for what is set larger than the text and is short, else 0."""
+    if len(line.text) > 150 or not any(char.isalpha() for char in line.text):
+        return 0
+    return levels.get(_rounded(line.size), 0)
+
+
+def _block(group: list[_Line], levels: dict[float, int], width: int, words: frozenset[str]) -> Block:
+    level = _level(group[0], levels)
+    text = tidy(_joined([line.text for line in group], 0 if level else width, words))
+    page = group[0].page
+    if level and len(text) <= 200:
+        return Block(HEADING, one_line(text), page, level=level)
+    if _BULLET.match(text):
+        return Block(ITEM, text, page, level=1)
+    return Block(TEXT, text, page)
+
+
+def _joined(lines: Sequence[str], width: int, words: frozenset[str]) -> str:
+    """Lines as running text: a full line goes on in the next, a short one ends (addresses, tables)."""
+    text = lines[0]
+    for before, line in pairwise(lines):
+        if before.endswith(_HYPHENS) and line[:1].islower():
+            text = text[:-1] + "\ufffe" + line
+        else:
+            text += ("\n" if len(before) < 0.6 * width else " ") + line
+    return _BROKEN.sub(lambda found: _mended(found[1], found[2], words), text)
+
+
+def _mended(left: str, right: str, words: frozenset[str]) -> str:
+    """A word broken at a line's end: its hyphen stays where the document writes it so, or has both halves
+    as words ("cutting-edge") and not the whole."""
+    whole, hyphenated = left + right, f"{left}-{right}"
+    if whole in words or not right[:1].islower():
+        return whole if whole in words else hyphenated
+    both = left.lower() in words and right in words and len(left) > 2 and len(right) > 2
+    return hyphenated if hyphenated in words or both else whole
+
+
+def _title(document: pypdfium2.PdfDocument, blocks: Sequence[Block]) -> str:
+    """The title that the file states, unless it is a writer's default; else the largest heading of its
+    first page."""
+    stated = one_line(document.get_metadata_value("Title"))
+    if " " in stated and not _JUNK_TITLE.search(stated):
+        return stated
+    first = [block for block in blocks if block.kind == HEADING and block.page == blocks[0].page]
+    return min(first, key=lambda block: block.level).text if first else ""

@@ -1,0 +1,90 @@
+"""PPTX: a page a slide, its title as heading; text, tables, charts' titles and the speaker's notes."""
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+from pptx import Presentation
+from pptx.enum.shapes import MSO_SHAPE_TYPE
+
+from retrieval.ingestion.blocks import (
+    HEADING,
+    ITEM,
+    TEXT,
+    Block,
+    Limits,
+    ParsedDocument,
+    one_line,
+    table_block,
+    tidy,
+)
+from retrieval.ingestion.parsing.archive import Archive
+
+_MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
+_DEEPEST = 20
+
+
+def parse_pptx(data: bytes, limits: Limits) -> ParsedDocument:
+    Archive(data, limits).check()
+    presentation = Presentation(io.BytesIO(data))
+    blocks: list[Block] = []
+    slides = list(presentation.slides)
+    for number, slide in enumerate(slides, 1):
+        blocks.extend(_slide(slide, number))
+    title = one_line(presentation.core_properties.title or "")
+    if not title or title.lower() in {"powerpoint presentation", "presentation"}:
+        title = next((block.text for block in blocks if block.kind == HEADING), "")
+    return ParsedDocument(title, tuple(blocks), _MEDIA_TYPE, len(slides))
+
+
+def _slide(slide: Any, number: int) -> Iterator[Block]:
+    heading = slide.shapes.title
+    named = one_line(heading.text_frame.text) if heading is not None else ""
+    if named:
+        yield Block(HEADING, named[:200], number, level=1)
+    for shape in _shapes(slide.shapes, _DEEPEST):
+        if heading is None or shape.shape_id != heading.shape_id:
+            yield from _shape(shape, number)
+    if slide.has_notes_slide and slide.notes_slide.notes_text_frame is not None:
+        notes = tidy(slide.notes_slide.notes_text_frame.text)
+        if notes:
+            yield Block(TEXT, f"Notes: {notes}", number)
+
+
+def _shapes(shapes: Any, depth: int) -> Iterator[Any]:
+    """The shapes from top to bottom and left to right, groups opened."""
+    for shape in sorted(shapes, key=lambda shape: (shape.top or 0, shape.left or 0)):
+        if shape.shape_type == MSO_SHAPE_TYPE.GROUP and depth:
+            yield from _shapes(shape.shapes, depth - 1)
+        else:
+            yield shape
+
+
+def _shape(shape: Any, number: int) -> Iterator[Block]:
+    if shape.has_text_frame:
+        paragraphs = [(tidy(p.text), p.level) for p in shape.text_frame.paragraphs if p.text.strip()]
+        for text, level in paragraphs:
+            if len(paragraphs) > 1:
+                yield Block(ITEM, f"{'  ' * level}- {text}", number, level=level + 1)
+            else:
+                yield Block(TEXT, text, number)
+    elif getattr(shape, "has_table", False) and shape.has_table:
+        block = table_block([[cell.text for cell in row.cells] for row in shape.table.rows], number)
+        if block:
+            yield block
+    elif getattr(shape, "has_chart", False) and shape.has_chart:
+        yield from _chart(shape.chart, number)
+
+
+def _chart(chart: Any, number: int) -> Iterator[Block]:
+    if chart.has_title and chart.chart_title.has_text_frame:
+        text = tidy(chart.chart_title.text_frame.text)
+        if text:
+            yield Block(TEXT, text, number)
+    for plot in chart.plots:
+        header = ["", *(str(series.name) for series in plot.series)]
+        values = [
+            [str(label), *(str(s.values[n]) for s in plot.series)] for n, label in enumerate(plot.categories)
+        ]
+        if block := table_block([header, *values], number):
+            yield block

@@ -1,0 +1,90 @@
+"""Plain text and CSV."""
+
+import csv
+import io
+import itertools
+import re
+from collections.abc import Iterator
+
+from retrieval.errors import DocumentTooLarge
+from retrieval.ingestion.blocks import (
+    HEADING,
+    ITEM,
+    TEXT,
+    Block,
+    Limits,
+    ParsedDocument,
+    clean,
+    table_block,
+    tidy,
+)
+
+_UNDERLINE = re.compile(r"^(={3,}|-{3,}|~{3,})$")
+_NUMBERED = re.compile(r"^\d+(\.\d+)*\.?\s+[^\W\d_]")
+_BULLET = re.compile(r"^(?:[-*+•▪◦‣·–]|\d{1,3}[.)]|[a-z][.)])\s+\S")
+_SHORT = 80
+_DELIMITERS = ",;\t|"
+
+
+def parse_text(text: str) -> ParsedDocument:
+    """Paragraphs at empty lines; lines in capitals, underlined or numbered alone are headings."""
+    blocks: list[Block] = []
+    for paragraph in re.split(r"\n[^\S\n]*\n", clean(text)):
+        lines = [line for line in tidy(paragraph).split("\n") if line]
+        blocks.extend(_paragraph(lines))
+    return ParsedDocument("", tuple(blocks), "text/plain")
+
+
+def _paragraph(lines: list[str]) -> Iterator[Block]:
+    if len(lines) >= 2 and _UNDERLINE.match(lines[1]) and len(lines[0]) <= _SHORT:
+        yield Block(HEADING, lines[0], level=1 if lines[1][0] == "=" else 2)
+        lines = lines[2:]
+    elif len(lines) == 1 and _heading(lines[0]):
+        yield Block(HEADING, lines[0], level=2)
+        return
+    lines = [line for line in lines if not _UNDERLINE.match(line)]
+    for bullets, group in itertools.groupby(lines, lambda line: bool(_BULLET.match(line))):
+        if bullets:
+            yield from (Block(ITEM, line, level=1) for line in group)
+        else:
+            yield Block(TEXT, "\n".join(group))
+
+
+def _heading(line: str) -> bool:
+    if len(line) > _SHORT or line.endswith((".", ",", ";", ":", "!")):
+        return False
+    letters = [char for char in line if char.isalpha()]
+    capitals = len(letters) >= 4 and all(char.isupper() for char in letters)
+    return capitals or bool(_NUMBERED.match(line) and len(line.split()) <= 8)
+
+
+def parse_csv(text: str, delimiter: str, limits: Limits) -> ParsedDocument:
+    """A table whose first row is the header."""
+    rows: list[list[str]] = []
+    for row in csv.reader(io.StringIO(clean(text)), delimiter=delimiter):
+        rows.append(row)
+        if len(rows) > limits.rows:
+            raise DocumentTooLarge(f"The table has more than {limits.rows:,} rows. Divide it and try again.")
+    block = table_block(rows)
+    return ParsedDocument("", (block,) if block else (), "text/csv")
+
+
+def csv_delimiter(text: str) -> str:
+    """The delimiter if the text is a table: at least two rows, each of the same two or more fields. Else
+    empty."""
+    lines = [line for line in text[:20_000].split("\n")[:30] if line.strip()]
+    if len(text) > 20_000:
+        lines = lines[:-1]
+    if len(lines) < 2:
+        return ""
+    for delimiter in _DELIMITERS:
+        try:
+            widths = [len(row) for row in csv.reader(lines, delimiter=delimiter, strict=True)]
+        except csv.Error:
+            continue
+        if widths and widths[0] >= 2 and len(set(widths)) == 1:
+            return delimiter
+    return ""
+
+
+csv.field_size_limit(10_000_000)
