@@ -1,0 +1,99 @@
+// What the codes of the protocol are called in front of people.
+
+const STAGES = {
+  admission: "Admission",
+  cache: "Answer cache",
+  lexical: "Word search",
+  embed: "Question’s meaning",
+  vector: "Search by meaning",
+  fuse: "Merging",
+  context: "Preparing passages",
+  history: "Conversation",
+  intent: "Intent",
+  extras: "Extra sources",
+  prefetch: "Extra sources",
+  generate: "Model",
+  first_token: "First words",
+  model: "Model",
+};
+
+const OUTCOMES = {
+  ok: "",
+  timeout: "too slow, left out",
+  open: "paused after failures",
+  error: "failed",
+  shed: "left out under load",
+  skipped: "not needed",
+  cancelled: "stopped",
+};
+
+// For old answers, of which only the code is kept; a live notice brings its own sentence.
+const NOTICES = {
+  provisional_extract: "The model was slow, so sentences from the sources were shown first.",
+  stale_cache: "An earlier answer was used, for nothing better was to be had in time.",
+  similar_answer: "This is the answer to a similar question.",
+  llm_hedged: "A second model was asked as well, for the first was slow.",
+  llm_failover: "The first model failed; another one answered.",
+  log_only: "The answer could not be kept safe from a reload.",
+};
+
+const CAUSES = [
+  [/^(embed|vector)_/, "The search by meaning was left out; these sources were found by their words."],
+  [/^lexical_/, "The search by words was left out; these sources were found by their meaning."],
+  [/^context_/, "The passages could not be trimmed in time; the model was given them whole."],
+  [/^(generate|model|llm|first_token)_/, "The model did not answer in time; sentences are quoted from the sources."],
+  [/^(cache|redis)_/, "The answer cache could not be reached."],
+];
+
+const ERRORS = {
+  quota: "You have asked many questions in a short time.",
+  over_quota: "You have asked many questions in a short time.",
+  capacity: "Many questions are being asked just now.",
+  overloaded: "Many questions are being asked just now.",
+  not_found: "This question is no longer to be found.",
+  unavailable: "Answers cannot be given just now.",
+};
+
+const FINISHES = {
+  extractive: ["Quoted from the passages alone", "accent", "No model wrote this: these are sentences of the sources."],
+  cached: ["Kept answer, still valid", "accent", "Answered before; its sources were checked and are unchanged."],
+  partial: ["Cut short", "warn", "The answer ended early. What is here names its sources."],
+  stopped: ["Stopped by you", "", ""],
+  refused: ["The documents do not say", "warn", "No passage was found that answers this."],
+};
+
+const ROUTES = {
+  lexical: ["Found by words alone", "warn", "The search by meaning was left out for this answer."],
+  vector: ["Found by meaning alone", "warn", "The search by words was left out for this answer."],
+};
+
+export function stageName(stage) {
+  return STAGES[stage] || stage.replaceAll("_", " ").replace(/^./, (letter) => letter.toUpperCase());
+}
+
+export function outcomeName(outcome) {
+  return outcome in OUTCOMES ? OUTCOMES[outcome] : outcome;
+}
+
+export function noticeText(code, message) {
+  if (message) return message;
+  if (NOTICES[code]) return NOTICES[code];
+  const cause = CAUSES.find(([pattern]) => pattern.test(code));
+  return cause ? cause[1] : `Something was left out (${code.replaceAll("_", " ")}).`;
+}
+
+export function errorText(code, message) {
+  return message || ERRORS[code] || "This question could not be answered.";
+}
+
+// [label, tone, explanation] of each badge that an answer bears.
+export function badges(finish, route) {
+  const found = [];
+  if (FINISHES[finish]) found.push(FINISHES[finish]);
+  if (ROUTES[route] && finish !== "cached") found.push(ROUTES[route]);
+  return found;
+}
+
+export function milliseconds(ms) {
+  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(ms < 10000 ? 2 : 1)} s`;
+}
