@@ -1,0 +1,160 @@
+"""The HTTP interface of asking: the same runs as the socket's, as server-sent events or as one JSON body."""
+
+import json
+import uuid
+from collections.abc import AsyncIterator
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from ninja import NinjaAPI, Router, Schema
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+from ninja.security import HttpBearer
+
+from answering import tokens
+from answering.asking import read_ask
+from answering.errors import AnsweringError, BadQuestion
+from answering.events import Frame
+from answering.reporting import error_event, status_of
+from answering.wiring import wiring
+from retrieval.api import router as documents
+
+SSE_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+
+class AskBody(Schema):
+    question: str
+    conversation: str | None = None
+    collections: list[str] | None = None
+    fresh: bool = False
+    id: str | None = None
+
+
+class Answer(Schema):
+    """A whole answer. `citations` are the passages of the last citations frame."""
+
+    run: str
+    conversation: str
+    answer: str
+    html: str
+    citations: list[dict[str, Any]]
+    cited: list[int]
+    finish: str
+    route: str
+    degraded: list[str]
+    stages: list[dict[str, Any]]
+
+
+async def events(frames: AsyncIterator[Frame]) -> AsyncIterator[bytes]:
+    """Server-sent events: event = type, id = seq."""
+    async for frame in frames:
+        data = json.dumps(frame, ensure_ascii=False)
+        yield f"event: {frame['type']}\nid: {frame['seq']}\ndata: {data}\n\n".encode()
+
+
+async def whole(frames: AsyncIterator[Frame]) -> dict[str, Any]:
+    """The JSON body of an answer, or the error frame as it came."""
+    answer: dict[str, Any] = {"answer": "", "citations": []}
+    async for frame in frames:
+        kind = frame["type"]
+        if kind == "accepted":
+            answer |= {"run": frame["run"], "conversation": frame["conversation"]}
+        elif kind == "citations":
+            answer["citations"] = frame["passages"]
+        elif kind in {"delta", "replace"}:
+            answer["answer"] = frame["text"] if kind == "replace" else answer["answer"] + frame["text"]
+        elif kind == "done":
+            answer |= {key: frame[key] for key in ("finish", "route", "degraded", "stages", "cited", "html")}
+        elif kind == "error":
+            return frame
+    return answer
+
+
+def error_response(status: int, code: str, message: str, retry_after: float | None = None) -> JsonResponse:
+    response = JsonResponse({"error": {"code": code, "message": message}}, status=status)
+    if status in {429, 503}:
+        response["Retry-After"] = str(max(1, round(retry_after or 1)))
+    return response
+
+
+class TokenAuth(HttpBearer):
+    """`Authorization: Bearer TOKEN`, for synchronous operations; `request.auth` is the user."""
+
+    def authenticate(self, request: HttpRequest, token: str) -> User | None:
+        return tokens.user_of(token)
+
+
+class AsyncTokenAuth(HttpBearer):
+    """The same on the question path, without the ORM; `request.auth` is the user's id."""
+
+    async def authenticate(self, request: HttpRequest, token: str) -> int | None:
+        return await (await wiring()).store.user_of_token(token)
+
+
+router = Router(auth=AsyncTokenAuth(), tags=["questions"])
+
+
+@router.post("ask", response=Answer, summary="Ask a question")
+async def ask(request: HttpRequest, body: AskBody) -> HttpResponse | StreamingHttpResponse:
+    """The frames of the socket as server-sent events with `Accept: text/event-stream`, else one JSON body."""
+    fields = {**body.dict(), "id": body.id or str(uuid.uuid4())}
+    question = read_ask(fields, request.auth, "api")  # type: ignore[attr-defined]
+    frames = await (await wiring()).ask(question)
+    if "text/event-stream" in request.headers.get("Accept", ""):
+        return _stream(frames)
+    return _whole(await whole(frames))
+
+
+@router.get("runs/{run}", response=Answer, summary="An answer given before, or under way")
+async def get_run(request: HttpRequest, run: uuid.UUID) -> HttpResponse:
+    frames = await (await wiring()).runs.follow(str(run), request.auth)  # type: ignore[attr-defined]
+    return _whole(await whole(frames))
+
+
+@router.get("runs/{run}/events", summary="The frames of a run as server-sent events")
+async def get_events(request: HttpRequest, run: uuid.UUID, after: int = 0) -> StreamingHttpResponse:
+    if after < 0:
+        raise BadQuestion("`after` must be a whole number from 0.")
+    return _stream(await (await wiring()).runs.follow(str(run), request.auth, after))  # type: ignore[attr-defined]
+
+
+def _stream(frames: AsyncIterator[Frame]) -> StreamingHttpResponse:
+    return StreamingHttpResponse(events(frames), content_type="text/event-stream", headers=SSE_HEADERS)
+
+
+def _whole(body: dict[str, Any]) -> HttpResponse:
+    if body.get("type") == "error":
+        status = 503 if body["retry_after"] is not None else 500
+        return error_response(status, body["code"], body["message"], body["retry_after"])
+    return JsonResponse(body)
+
+
+def build() -> NinjaAPI:
+    """The whole HTTP interface, with errors in one form."""
+    api = NinjaAPI(title="Citefirst", version="1", urls_namespace="api", docs_url=None)
+    api.add_router("", router)
+    api.add_router("", documents, auth=TokenAuth())
+
+    @api.exception_handler(AnsweringError)
+    def on_answering(request: HttpRequest, error: AnsweringError) -> HttpResponse:
+        told = error_event(error).data
+        return error_response(status_of(error), told["code"], told["message"], told["retry_after"])
+
+    @api.exception_handler(AuthenticationError)
+    def on_authentication(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
+        response = error_response(401, "unauthorized", "Send a token: Authorization: Bearer TOKEN.")
+        response["WWW-Authenticate"] = "Bearer"
+        return response
+
+    @api.exception_handler(ValidationError)
+    def on_validation(request: HttpRequest, error: ValidationError) -> HttpResponse:
+        first = error.errors[0]
+        field = ".".join(str(part) for part in first["loc"] if part not in {"body", "query", "path"})
+        return error_response(422, "bad_request", f"`{field}`: {first['msg']}.")
+
+    @api.exception_handler(HttpError)
+    def on_http(request: HttpRequest, error: HttpError) -> HttpResponse:
+        codes = {400: "bad_request", 403: "forbidden", 404: "not_found", 409: "conflict", 413: "too_large"}
+        return error_response(error.status_code, codes.get(error.status_code, "error"), str(error))
+
+    return api

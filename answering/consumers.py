@@ -1,0 +1,125 @@
+"""The socket of the ask page. The consumer only relays: runs belong to the process, so no handler ever streams
+(Channels awaits handlers one after another, and one that streams cannot hear `stop`)."""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any
+
+from channels.generic.websocket import AsyncWebsocketConsumer
+
+from answering.asking import question_text, read_ask, uuid_field
+from answering.errors import AnsweringError, BadQuestion
+from answering.events import Frame
+from answering.reporting import error_event
+from answering.wiring import Wiring, wiring
+
+logger = logging.getLogger("answering")
+
+RELAYS = 16
+"""Runs that one socket may follow at once."""
+
+FRAME_LIMIT = 64_000
+"""Characters of a frame that a client may send."""
+
+NO_RUN = "00000000-0000-0000-0000-000000000000"
+
+NOT_LOGGED_IN = 4401
+
+
+class AskConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
+    """Asks, follows, stops and resumes runs for one logged-in reader."""
+
+    user: int
+    wiring: Wiring
+
+    async def connect(self) -> None:
+        self.relays: dict[str, asyncio.Task[None]] = {}
+        self.prefetcher = None
+        user = self.scope.get("user")
+        await self.accept()
+        if user is None or not user.is_authenticated:
+            await self.close(code=NOT_LOGGED_IN)
+            return
+        self.user = user.pk
+        self.wiring = await wiring()
+        self.prefetcher = self.wiring.typing_prefetcher(self.user)
+
+    async def disconnect(self, code: int) -> None:
+        tasks = list(self.relays.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self.prefetcher is not None:
+            await self.prefetcher.aclose()
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        body: Mapping[str, Any] = {}
+        try:
+            body = _parse(text_data)
+            handlers: dict[str, Callable[[Mapping[str, Any]], Awaitable[None]]] = {
+                "ask": self.ask,
+                "typing": self.typing,
+                "stop": self.stop,
+                "resume": self.resume,
+            }
+            handler = handlers.get(str(body.get("type")))
+            if handler is None:
+                raise BadQuestion("`type` must be one of ask, typing, stop, resume.")
+            await handler(body)
+        except AnsweringError as error:
+            await self._refuse(str(body.get("id") or body.get("run") or NO_RUN), error)
+
+    async def ask(self, body: Mapping[str, Any]) -> None:
+        ask = read_ask(body, self.user, "interactive")
+        self._relay(ask.run, lambda: self.wiring.ask(ask))
+
+    async def resume(self, body: Mapping[str, Any]) -> None:
+        run, after = uuid_field(body, "run"), body.get("after", 0)
+        if not isinstance(after, int) or isinstance(after, bool) or after < 0:
+            raise BadQuestion("`after` must be a whole number from 0.")
+        self._relay(run, lambda: self.wiring.runs.follow(run, self.user, after))
+
+    async def stop(self, body: Mapping[str, Any]) -> None:
+        await self.wiring.runs.stop(uuid_field(body, "run"), self.user)
+
+    async def typing(self, body: Mapping[str, Any]) -> None:
+        """A hint: nothing is answered, and nothing wrong with it is told."""
+        if self.prefetcher is not None and body.get("text"):
+            self.prefetcher.typed(question_text(body, "text"))
+
+    def _relay(self, run: str, frames: Callable[[], Awaitable[AsyncIterator[Frame]]]) -> None:
+        previous = self.relays.pop(run, None)
+        if previous is not None:
+            previous.cancel()
+        if len(self.relays) >= RELAYS:
+            raise BadQuestion(f"This page follows {RELAYS} questions already. Wait until one has ended.")
+        task = asyncio.create_task(self._send_all(run, frames))
+        self.relays[run] = task
+        task.add_done_callback(lambda done: self.relays.pop(run) if self.relays.get(run) is done else None)
+
+    async def _send_all(self, run: str, frames: Callable[[], Awaitable[AsyncIterator[Frame]]]) -> None:
+        try:
+            async for frame in await frames():
+                await self._send(frame)
+        except AnsweringError as error:
+            await self._refuse(run, error)
+
+    async def _refuse(self, run: str, error: AnsweringError) -> None:
+        await self._send(error_event(error).frame(run, 1))
+
+    async def _send(self, frame: Frame) -> None:
+        await self.send(text_data=json.dumps(frame, ensure_ascii=False))
+
+
+def _parse(text: str | None) -> Mapping[str, Any]:
+    if text is None or len(text) > FRAME_LIMIT:
+        raise BadQuestion(f"A frame must be JSON text of at most {FRAME_LIMIT} characters.")
+    try:
+        body = json.loads(text)
+    except ValueError:
+        raise BadQuestion("A frame must be JSON.") from None
+    if not isinstance(body, dict):
+        raise BadQuestion("A frame must be a JSON object.")
+    return body

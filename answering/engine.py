@@ -1,0 +1,124 @@
+"""The frame around the pipeline: whatever happens inside, a run ends with one terminal frame, in time."""
+
+import asyncio
+import logging
+from typing import Any
+
+from answering import events, metrics
+from answering.errors import Overdue, Refusal
+from answering.extractive import extract
+from answering.parts import Parts
+from answering.pipeline import answer
+from answering.reply import Reply
+from answering.resilience.deadline import Deadline
+from answering.runs import LiveRun
+from answering.stages import Run
+
+logger = logging.getLogger("answering")
+
+
+class Engine:
+    """Answers runs with one set of parts."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+
+    async def __call__(self, live: LiveRun) -> None:
+        run = Run(live.question, Deadline.after(self.parts.budgets.answer), lambda event: _write(live, event))
+        reply = Reply(run)
+        reply.restore(live.before)
+        terminal = await self._terminal(run, reply, live.stop)
+        live.log.write(terminal)
+        _measure(run, terminal)
+        live.record.update(_record(run, reply, terminal))
+        if terminal.data.get("finish") == "complete" and not run.degraded:
+            self.parts.answers.remember(run.question, reply)
+
+    async def _terminal(self, run: Run, reply: Reply, stop: asyncio.Event) -> events.Event:
+        """Races the pipeline against the reader's stop and the deadline."""
+        work = asyncio.create_task(answer(run, reply, self.parts))
+        stopped = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({work, stopped}, timeout=run.deadline.remaining(), return_when=asyncio.FIRST_COMPLETED)
+            if work.done():
+                return _ended(run, reply, work)
+            if stopped.done():
+                reply.flush()
+                return reply.end("stopped")
+            return _what_there_is(run, reply, Overdue())
+        finally:
+            work.cancel()
+            stopped.cancel()
+            await asyncio.wait({work, stopped})
+
+
+def _write(live: LiveRun, event: events.Event) -> None:
+    if not live.log.ended:
+        live.log.write(event)
+
+
+def _ended(run: Run, reply: Reply, work: "asyncio.Task[str]") -> events.Event:
+    """The terminal event of a pipeline that came to its own end."""
+    failure = work.exception()
+    if failure is None:
+        return reply.end(work.result())
+    refusal = _refusal(failure)
+    if refusal is None:
+        logger.error("unexpected", extra={"run": run.question.run}, exc_info=failure)
+    return _what_there_is(run, reply, refusal or Refusal())
+
+
+def _refusal(failure: BaseException) -> Refusal | None:
+    """The refusal in what a task group raised; None where a bug is in it."""
+    if isinstance(failure, BaseExceptionGroup):
+        found = [_refusal(inner) for inner in failure.exceptions]
+        return found[0] if all(found) else None
+    return failure if isinstance(failure, Refusal) else None
+
+
+def _what_there_is(run: Run, reply: Reply, refusal: Refusal) -> events.Event:
+    """What was shown already, else an extract, else the refusal."""
+    reply.flush()
+    if reply.text:
+        run.give_up("deadline", "The answer was not finished in time.")
+        return reply.end("extractive" if reply.provisional else "partial")
+    if text := extract(run.question.text, reply.passages):
+        run.give_up("deadline", "The answer was not finished in time; these sentences are quoted from the sources.")
+        reply.whole(text)
+        return reply.end("extractive")
+    return events.error(refusal.code, str(refusal), refusal.retry_after)
+
+
+def _measure(run: Run, terminal: events.Event) -> None:
+    finish = terminal.data.get("finish", "error")
+    metrics.answer_seconds.labels(finish).observe(run.elapsed())
+    metrics.answers_total.labels(terminal.data.get("route", "none"), finish).inc()
+    for name, histogram in (
+        ("citations", metrics.first_citation_seconds),
+        ("token", metrics.first_token_seconds),
+        ("usable", metrics.usable_answer_seconds),
+    ):
+        if name in run.marks:
+            histogram.observe(run.marks[name])
+
+
+def _record(run: Run, reply: Reply, terminal: events.Event) -> dict[str, Any]:
+    def milliseconds(name: str) -> float | None:
+        return round(run.marks[name] * 1000, 1) if name in run.marks else None
+
+    return {
+        "status": "done" if terminal.type == "done" else "error",
+        "finish": terminal.data.get("finish", ""),
+        "route": terminal.data.get("route", ""),
+        "answer": reply.text if terminal.type == "done" else "",
+        "html": terminal.data.get("html", ""),
+        "citations": reply.frames,
+        "cited": list(terminal.data.get("cited", [])),
+        "degraded": list(run.degraded),
+        "stages": [timing.as_dict() for timing in run.stages],
+        "error": terminal.data.get("code", ""),
+        "first_citation_ms": milliseconds("citations"),
+        "first_token_ms": milliseconds("token"),
+        "usable_ms": milliseconds("usable"),
+        "total_ms": round(run.elapsed() * 1000, 1),
+    }

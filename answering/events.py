@@ -1,0 +1,71 @@
+"""What a run says to its reader: frozen events, numbered when they are written to the run's log.
+
+The names and fields are the socket's frames; every `accepted` is followed by exactly one `done` or `error`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+TERMINAL = frozenset({"done", "error"})
+
+Frame = dict[str, Any]
+"""An event with its run and its number: what goes over the wire."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    type: str
+    data: Mapping[str, Any]
+
+    @property
+    def terminal(self) -> bool:
+        return self.type in TERMINAL
+
+    def frame(self, run: str, seq: int) -> Frame:
+        return {"type": self.type, "run": run, "seq": seq, **self.data}
+
+
+def accepted(conversation: str, question: str) -> Event:
+    return Event("accepted", {"conversation": conversation, "question": question})
+
+
+def citations(route: str, passages: Sequence[Mapping[str, Any]], *, final: bool) -> Event:
+    return Event("citations", {"route": route, "final": final, "passages": list(passages)})
+
+
+def delta(text: str) -> Event:
+    return Event("delta", {"text": text})
+
+
+def replace(text: str) -> Event:
+    return Event("replace", {"text": text})
+
+
+def notice(code: str, message: str) -> Event:
+    return Event("notice", {"code": code, "message": message})
+
+
+def done(
+    finish: str,
+    route: str,
+    *,
+    cited: Sequence[int],
+    html: str,
+    stages: Sequence[Mapping[str, Any]],
+    degraded: Sequence[str],
+) -> Event:
+    return Event(
+        "done",
+        {
+            "finish": finish,
+            "route": route,
+            "cited": list(cited),
+            "html": html,
+            "stages": list(stages),
+            "degraded": list(degraded),
+        },
+    )
+
+
+def error(code: str, message: str, retry_after: float | None = None) -> Event:
+    return Event("error", {"code": code, "message": message, "retry_after": retry_after})

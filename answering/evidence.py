@@ -1,0 +1,55 @@
+"""Two rankings -> the passages that an answer may rest on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from answering.store import Pool
+from retrieval import dedupe, evidence, fusion, passages
+from retrieval.access import AccessScope
+from retrieval.passages import Passage, Ranking
+
+TOP = 8
+"""Passages that are cited."""
+
+POOLED = 16
+"""Passages that are read, so that folding duplicates still leaves TOP."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The passages, best first, the legs that found them, and whether they answer the question at all."""
+
+    route: str
+    passages: tuple[Passage, ...]
+    answerable: bool
+
+
+class Chooser:
+    """Fuses rankings, reads the passages under the asker's scope, folds duplicates and judges the evidence."""
+
+    def __init__(self, pool: Pool, *, timeout: float) -> None:
+        self.pool = pool
+        self.timeout = timeout
+
+    async def choose(
+        self,
+        question: str,
+        scope: AccessScope,
+        words: Ranking | None,
+        meaning: Ranking | None,
+        extra: Sequence[int] = (),
+    ) -> Found:
+        """Raises VectorError where Postgres does not give the passages."""
+        fused = fusion.fuse(question, words, meaning, k=POOLED)
+        chunks = list(dict.fromkeys([*fused.chunks, *extra]))
+        known = await passages.load(self.pool, chunks, scope, timeout=self.timeout)
+        ranked = _ranked([known[chunk] for chunk in chunks if chunk in known], fused, words, meaning)
+        kept = tuple(dedupe.fold(ranked))[:TOP]
+        answerable = evidence.answerability(question, kept, words, meaning) >= evidence.THRESHOLD
+        return Found(route(words, meaning), kept, bool(kept) and answerable)
+
+
+def route(words: Ranking | None, meaning: Ranking | None) -> str:
+    if words is None:
+        return "vector"
+    return "lexical" if meaning is None else "hybrid"

@@ -1,0 +1,98 @@
+"""What the pipeline is made of: everything that can be slow, fail or be exchanged, behind small protocols."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from answering.budgets import Budgets
+from answering.caches.answer import CachedAnswer
+from answering.evidence import Found
+from answering.generation import Message, Token
+from answering.prompting import Prompts
+from answering.reply import Reply
+from answering.resilience.breaker import Breaker
+from answering.resilience.deadline import Deadline
+from answering.stages import Question, Run
+from answering.store import History
+from retrieval.access import AccessScope
+from retrieval.embeddings import Vector
+from retrieval.passages import Ranking
+
+
+class Lexical(Protocol):
+    async def search(self, query: str, scope: AccessScope, k: int) -> Ranking: ...
+
+
+class Vectors(Protocol):
+    async def search(self, vector: Vector, scope: AccessScope, k: int, *, timeout: float) -> Ranking: ...
+
+
+class Chooses(Protocol):
+    async def choose(
+        self, question: str, scope: AccessScope, words: Ranking | None, meaning: Ranking | None, extra: Sequence[int]
+    ) -> Found: ...
+
+
+class Histories(Protocol):
+    async def history(self, question: Question) -> History: ...
+
+
+class Sources(Protocol):
+    """What the question is likely to need beyond the search."""
+
+    async def gather(self, run: Run, history: "asyncio.Task[History]") -> Sequence[int]:
+        """Chunks of the extra sources of the likely intents, best first."""
+        ...
+
+    def standalone(self, text: str, history: History) -> str:
+        """The text to search for: a follow-up is joined with the question that it follows."""
+        ...
+
+
+class Answers(Protocol):
+    async def find(self, question: Question, words: "asyncio.Task[Ranking | None]") -> CachedAnswer | None: ...
+
+    async def similar(self, question: Question) -> CachedAnswer | None: ...
+
+    def remember(self, question: Question, reply: Reply) -> None: ...
+
+
+class Generates(Protocol):
+    def stream(
+        self,
+        messages: Sequence[Message],
+        *,
+        deadline: Deadline,
+        first_token: float,
+        token_gap: float,
+        priority: str,
+        request_id: str,
+        on_notice: Callable[[str, str], None],
+    ) -> AsyncIterator[Token]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Breakers:
+    lexical: Breaker
+    embedder: Breaker
+    vectors: Breaker
+    passages: Breaker
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Built once a process (`wiring.py`); `generator` is None where no model is configured."""
+
+    budgets: Budgets
+    breakers: Breakers
+    lexical: Lexical
+    embed: Callable[[str, Deadline], Awaitable[Vector]]
+    vectors: Vectors
+    chooser: Chooses
+    store: Histories
+    sources: Sources
+    answers: Answers
+    prompts: Prompts
+    generator: Generates | None
+    pace: Callable[[AsyncIterator[Token]], AsyncGenerator[Token, None]]

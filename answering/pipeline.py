@@ -1,0 +1,198 @@
+"""A question's way: what runs beside what, with which budget, giving way to what. Read it from `answer` down.
+
+Whatever does not wait for something else starts at once. Time to the first token is the critical path,
+max(lexical, embed + vector) + model. Whatever fails gives way to the next best, and the answer says so:
+both legs -> one leg; model -> other upstream -> similar cached answer -> extract; else a clear refusal."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+from answering.caches.answer import CachedAnswer
+from answering.errors import SearchUnavailable, StreamCut
+from answering.evidence import Found
+from answering.extractive import extract
+from answering.generation import Message
+from answering.parts import Parts
+from answering.reply import Reply
+from answering.resilience.pacing import TokenPacer
+from answering.stages import Run
+from answering.store import History
+from retrieval.passages import Ranking
+
+CANDIDATES = 40
+"""Chunks that each leg gives to the fusion."""
+
+CACHE_BUDGET = 0.1
+"""Seconds. A look-up that takes longer is no shortcut."""
+
+
+@dataclass(frozen=True, slots=True)
+class Legs:
+    """The two searches of one text, under way."""
+
+    text: str
+    words: asyncio.Task[Ranking | None]
+    meaning: asyncio.Task[Ranking | None]
+
+
+async def answer(run: Run, reply: Reply, parts: Parts) -> str:
+    """Answers into `reply` and returns how it finished. Raises Refusal where nothing useful can be said."""
+    async with asyncio.TaskGroup() as beside:
+        legs = search_both(beside, run, parts, run.question.text)
+        history = beside.create_task(conversation(run, parts))
+        extras = beside.create_task(parts.sources.gather(run, history))
+        cached = beside.create_task(from_cache(run, parts, legs.words))
+        usable = beside.create_task(keep_usable(run, reply, parts))
+        try:
+            if (hit := await cached) is not None:
+                return reply.recall(hit)
+            if (text := parts.sources.standalone(legs.text, await history)) != legs.text:
+                cancel(legs.words, legs.meaning)  # a follow-up is searched together with what it follows
+                legs = search_both(beside, run, parts, text)
+            if not await cite(run, reply, parts, legs, extras):
+                return reply.refuse()
+            return await generate(run, reply, parts, await history)
+        finally:
+            cancel(legs.words, legs.meaning, history, extras, cached, usable)
+
+
+def search_both(beside: asyncio.TaskGroup, run: Run, parts: Parts, text: str) -> Legs:
+    words = beside.create_task(by_words(run, parts, text))
+    return Legs(text, words, beside.create_task(by_meaning(run, parts, text)))
+
+
+async def by_words(run: Run, parts: Parts, text: str) -> Ranking | None:
+    return await run.stage(
+        "lexical",
+        lambda: parts.lexical.search(text, run.question.scope, CANDIDATES),
+        budget=parts.budgets.lexical,
+        breaker=parts.breakers.lexical,
+        fallback=None,
+    )
+
+
+async def by_meaning(run: Run, parts: Parts, text: str) -> Ranking | None:
+    vector = await run.stage(
+        "embed",
+        lambda: parts.embed(text, run.deadline.capped(parts.budgets.embed)),
+        budget=parts.budgets.embed,
+        breaker=parts.breakers.embedder,
+        fallback=None,
+    )
+    if vector is None:
+        return None
+    return await run.stage(
+        "vector",
+        lambda: parts.vectors.search(vector, run.question.scope, CANDIDATES, timeout=parts.budgets.vector),
+        budget=parts.budgets.vector,
+        breaker=parts.breakers.vectors,
+        fallback=None,
+    )
+
+
+async def conversation(run: Run, parts: Parts) -> History:
+    work = lambda: parts.store.history(run.question)  # noqa: E731
+    return await run.stage("conversation", work, budget=parts.budgets.context, fallback=History(), quiet=True)
+
+
+async def from_cache(run: Run, parts: Parts, words: asyncio.Task[Ranking | None]) -> CachedAnswer | None:
+    if run.question.fresh:
+        return None
+    work = lambda: parts.answers.find(run.question, words)  # noqa: E731
+    return await run.stage("cache", work, budget=CACHE_BUDGET, fallback=None, quiet=True)
+
+
+async def cite(run: Run, reply: Reply, parts: Parts, legs: Legs, extras: asyncio.Task[tuple[int, ...]]) -> bool:
+    """Sends the sources, first those found by words where meaning takes its time; false where they answer nothing."""
+    words = await legs.words
+    if words and not legs.meaning.done():
+        early = await choose(run, parts, legs.text, words, None, ())
+        if early is not None and early.answerable and not legs.meaning.done():
+            reply.cite(early, final=False)
+    meaning = await legs.meaning
+    if words is None and meaning is None:
+        raise SearchUnavailable
+    extra = extras.result() if extras.done() else ()
+    found = await choose(run, parts, legs.text, words, meaning, extra) or reply.found
+    if found is None:
+        raise SearchUnavailable
+    reply.cite(found, final=True)
+    return found.answerable
+
+
+async def choose(
+    run: Run, parts: Parts, text: str, words: Ranking | None, meaning: Ranking | None, extra: Sequence[int]
+) -> Found | None:
+    work = lambda: parts.chooser.choose(text, run.question.scope, words, meaning, extra)  # noqa: E731
+    return await run.stage("passages", work, budget=parts.budgets.vector, breaker=parts.breakers.passages, fallback=None)
+
+
+async def keep_usable(run: Run, reply: Reply, parts: Parts) -> None:
+    """Shows an extract, marked provisional, where no word has come within the budget of a usable answer."""
+    await asyncio.sleep(parts.budgets.usable - run.elapsed())
+    await reply.citable.wait()
+    if not reply.text and (text := extract(run.question.text, reply.passages)):
+        run.give_up("provisional_extract", "The model takes its time. Until it answers, this is what the sources say.")
+        reply.offer(text)
+
+
+async def generate(run: Run, reply: Reply, parts: Parts, history: History) -> str:
+    """The model's answer to the cited passages; what there is of it, or an extract, where it gives none."""
+    if parts.generator is None:
+        return quote(run, reply)
+    messages = await run.stage(
+        "context",
+        lambda: parts.prompts.trimmed(run.question.text, reply.passages, history),
+        budget=parts.budgets.context,
+        fallback=None,
+    ) or parts.prompts.whole(run.question.text, reply.passages, history)
+    finish = await run.stage("generate", lambda: stream(run, reply, parts, messages), fallback="failed")
+    if finish != "failed":
+        return finish
+    if reply.text and not reply.provisional:
+        return "partial"
+    similar = await parts.answers.similar(run.question)
+    return reply.recall(similar) if similar else quote(run, reply)
+
+
+async def stream(run: Run, reply: Reply, parts: Parts, messages: Sequence[Message]) -> str:
+    begun = run.elapsed()
+    assert parts.generator is not None
+    tokens = parts.generator.stream(
+        messages,
+        deadline=run.deadline,
+        first_token=parts.budgets.first_token,
+        token_gap=parts.budgets.token_gap,
+        priority=run.question.priority,
+        request_id=run.question.run,
+        on_notice=run.give_up,
+    )
+    try:
+        async with aclosing(parts.pace(tokens)) as paced:
+            async for token in paced:
+                if "token" not in run.marks:
+                    run.record("first_token", begun, "ok")
+                reply.token(token.text, restart=token.restart)
+    except StreamCut:
+        run.give_up("stream_cut", "The model broke off; this is what it had said.")
+        reply.flush()
+        return "partial"
+    reply.flush()
+    return "complete"
+
+
+def quote(run: Run, reply: Reply) -> str:
+    """The sentences of the sources that answer best."""
+    text = extract(run.question.text, reply.passages)
+    if not text:
+        return reply.refuse()
+    reply.whole(text)
+    return "extractive"
+
+
+def cancel(*tasks: asyncio.Task[Any]) -> None:
+    for task in tasks:
+        task.cancel()

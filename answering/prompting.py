@@ -1,0 +1,41 @@
+"""Passages and conversation -> messages, trimmed off the event loop."""
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from answering import prompt
+from answering.generation import Message
+from answering.reply import Numbered
+from answering.store import History
+from retrieval import sentences
+
+SHARE = 0.6
+"""How much of the passages' text a prompt keeps."""
+
+
+class Prompts:
+    """Builds prompts. One thread: trimming is arithmetic under the GIL, and more threads would only swap."""
+
+    def __init__(self) -> None:
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="prompt")
+
+    async def trimmed(self, question: str, passages: Numbered, history: History) -> Sequence[Message]:
+        """The prompt with the sentences that matter least left out."""
+        texts = [passage.text for _, passage in passages]
+        loop = asyncio.get_running_loop()
+        kept = await loop.run_in_executor(self._executor, lambda: sentences.trim(question, texts, share=SHARE))
+        return _build(question, passages, kept, history)
+
+    def whole(self, question: str, passages: Numbered, history: History) -> Sequence[Message]:
+        return _build(question, passages, [passage.text for _, passage in passages], history)
+
+    def close(self) -> None:
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _build(question: str, passages: Numbered, texts: Sequence[str], history: History) -> Sequence[Message]:
+    numbered = [(n, passage, text) for (n, passage), text in zip(passages, texts, strict=True)]
+    return prompt.build(
+        question, numbered, turns=history.turns, summary=history.summary, profile=history.profile
+    )

@@ -1,0 +1,107 @@
+"""Runs whose process died. Each process says every few seconds, by a key in Redis, that it lives; a run whose owner
+has gone silent is claimed in Postgres (one claims, whoever is first) and answered again: what was shown stays under
+its numbers and is replaced."""
+
+import asyncio
+import logging
+from contextlib import suppress
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from answering import events
+from answering.errors import StoreUnavailable
+from answering.runlog import RunLog, stored_frames
+from answering.runs import STOPS, LiveRun, RunManager
+from answering.stages import Question
+
+logger = logging.getLogger("answering")
+
+BEAT = 2.0
+"""Seconds between two signs of life; runs without an owner are looked for as often."""
+
+SILENT = 8
+"""Seconds after which a process counts as gone."""
+
+
+def alive_key(owner: str) -> str:
+    return f"citefirst:alive:{owner}"
+
+
+class Recovery:
+    """Watches over the runs of processes that died, and hears what other processes ask of this one."""
+
+    def __init__(self, manager: RunManager, redis: "Redis", *, owner: str) -> None:
+        self.manager = manager
+        self.redis = redis
+        self.owner = owner
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        with suppress(RedisError, OSError, TimeoutError):
+            await self._say_alive()
+        self._tasks = [asyncio.create_task(self._beat()), asyncio.create_task(self._listen())]
+
+    async def aclose(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        with suppress(RedisError, OSError, TimeoutError):
+            await self.redis.delete(alive_key(self.owner))
+
+    async def _say_alive(self) -> None:
+        await self.redis.set(alive_key(self.owner), b"1", ex=SILENT)
+
+    async def _beat(self) -> None:
+        while True:
+            try:
+                await self._say_alive()
+                await self.take_over()
+            except (RedisError, OSError, TimeoutError, StoreUnavailable) as error:
+                logger.warning("cannot look after runs", extra={"cause": repr(error)})
+            await asyncio.sleep(BEAT)
+
+    async def take_over(self) -> int:
+        """Claims and restarts the runs of silent processes; says how many."""
+        orphans = [(run, owner) for run, owner in await self.manager.store.running() if owner != self.owner]
+        owners = sorted({owner for _, owner in orphans})
+        if not owners:
+            return 0
+        living = await self.redis.mget([alive_key(owner) for owner in owners])
+        silent = {owner for owner, sign in zip(owners, living, strict=True) if sign is None}
+        taken = [await self._take(run, owner) for run, owner in orphans if owner in silent]
+        return sum(taken)
+
+    async def _take(self, run: str, owner: str) -> bool:
+        row = await self.manager.store.claim(run, owner)
+        if row is None:
+            return False
+        before = await stored_frames(self.redis, run)
+        question = Question(
+            run=run,
+            user=row["user_id"],
+            text=row["question"],
+            conversation=str(row["conversation_id"]),
+            scope=await self.manager.store.scope(row["user_id"], row["collections"]),
+            priority=row["priority"],
+            fresh=row["fresh"],
+            attempt=row["attempt"],
+        )
+        logger.info("run taken over", extra={"run": run, "attempt": row["attempt"]})
+        live = LiveRun(question, RunLog(run, after=len(before)), before=before)
+        self.manager.launch(live, None if before else events.accepted(question.conversation, question.text))
+        return True
+
+    async def _listen(self) -> None:
+        """Hears which runs readers of other processes want stopped."""
+        while True:
+            try:
+                async with self.redis.pubsub() as channel:
+                    await channel.subscribe(STOPS)
+                    async for message in channel.listen():
+                        if message["type"] == "message":
+                            run, _, user = message["data"].decode().partition(" ")
+                            self.manager.stop_here(run, int(user))
+            except (RedisError, OSError) as error:
+                logger.warning("cannot hear stops", extra={"cause": repr(error)})
+                await asyncio.sleep(BEAT)

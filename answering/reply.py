@@ -1,0 +1,159 @@
+"""What a reader has been shown of an answer, and the rules it keeps: citations come before text, a number never
+changes its meaning, a provisional extract gives way to a better answer as a whole, and there is one end."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from answering import events
+from answering.caches.answer import CachedAnswer
+from answering.citations import CitationFilter, renumber
+from answering.events import Frame
+from answering.evidence import Found
+from answering.markup import to_html
+from answering.stages import Run
+from retrieval import sentences
+from retrieval.passages import Passage
+
+REFUSAL = "The documents you can read do not say."
+
+Numbered = tuple[tuple[int, Passage], ...]
+"""Passages with the numbers that they are cited by."""
+
+
+def passage_frame(n: int, passage: Passage, marks: Sequence[tuple[int, int]]) -> dict[str, Any]:
+    return {
+        "n": n,
+        "document": passage.document,
+        "title": passage.title,
+        "collection": passage.collection,
+        "heading": passage.heading,
+        "page": passage.page,
+        "text": passage.text,
+        "marks": [list(span) for span in marks],
+        "url": passage.url,
+    }
+
+
+def chunk_of(url: str) -> int:
+    """The chunk that a passage's address points at."""
+    return int(url.rpartition("chunk=")[2])
+
+
+class Reply:
+    """The answer as far as it has been sent."""
+
+    def __init__(self, run: Run, marker: Callable[..., list[list[tuple[int, int]]]] = sentences.marks) -> None:
+        self.run = run
+        self.route = "hybrid"
+        self.found: Found | None = None
+        self.passages: Numbered = ()
+        self.frames: list[dict[str, Any]] = []
+        self.cited_final = False
+        self.text = ""
+        self.provisional = False
+        self.cited: list[int] = []
+        self.citable = asyncio.Event()
+        self._marker = marker
+        self._filter = CitationFilter(())
+        self._begun = False
+        self._known: list[tuple[int, int]] = []
+
+    def cite(self, found: Found, *, final: bool) -> None:
+        """Sends the sources, provisional or final; what a reader saw under a number keeps it."""
+        self.found = found
+        self._cite(found.route, found.passages, final=final)
+
+    def _cite(self, route: str, passages: Sequence[Passage], *, final: bool) -> None:
+        by_chunk = {passage.chunk: passage for passage in passages}
+        numbers = renumber(self._known, list(by_chunk))
+        self._known = sorted({*self._known, *numbers})
+        self.passages = tuple((n, by_chunk[chunk]) for n, chunk in numbers)
+        self.route = route
+        marks = self._marker(self.run.question.text, [passage.text for _, passage in self.passages])
+        self.frames = [
+            passage_frame(n, passage, spans) for (n, passage), spans in zip(self.passages, marks, strict=True)
+        ]
+        self.cited_final = final
+        self.run.send(events.citations(route, self.frames, final=final))
+        self.run.mark("citations")
+        if passages:
+            self.citable.set()
+
+    def recall(self, cached: CachedAnswer) -> str:
+        """Gives an answer of the cache, with the sources that it cites under their own numbers."""
+        self._known = [(n, passage.chunk) for n, passage in cached.passages]
+        self._cite("cached", [passage for _, passage in cached.passages], final=True)
+        self.whole(cached.text)
+        return "cached"
+
+    def refuse(self) -> str:
+        self.whole(REFUSAL)
+        return "refused"
+
+    def restore(self, frames: Sequence[Frame]) -> None:
+        """Takes over what an earlier process has shown of this run: numbers keep their meaning, text is replaced."""
+        for frame in frames:
+            if frame["type"] == "citations":
+                self._known = sorted({*self._known, *((p["n"], chunk_of(p["url"])) for p in frame["passages"])})
+                self.cited_final |= frame["final"]
+            elif frame["type"] in {"delta", "replace"}:
+                self.text = frame["text"] if frame["type"] == "replace" else self.text + frame["text"]
+                self.provisional = True
+
+    def offer(self, text: str) -> None:
+        """Shows a whole provisional answer, which the first words of a better one replace."""
+        self.whole(text)
+        self.provisional = True
+
+    def whole(self, text: str) -> None:
+        """Shows a whole answer at once, in place of whatever was shown."""
+        self._begin()
+        self._replace(self._filter.feed(text) + self._filter.flush())
+        self.run.mark("usable")
+
+    def token(self, text: str, *, restart: bool = False) -> None:
+        """Adds words of the model; `restart` when they are the whole text so far, told anew."""
+        self.run.mark("token")
+        self.run.mark("usable")
+        anew = restart or self.provisional
+        if anew or not self._begun:
+            self._begin()
+        checked = self._filter.feed(text)
+        if anew:
+            self._replace(checked)
+        else:
+            self._show(checked)
+
+    def flush(self) -> None:
+        """Shows what the filter held back, at the end of a stream."""
+        self._show(self._filter.flush())
+
+    def end(self, finish: str) -> events.Event:
+        """The `done` of this answer; sends nothing itself."""
+        self.cited = self._filter.cited
+        return events.done(
+            finish,
+            self.route,
+            cited=self.cited,
+            html=to_html(self.text, self.cited),
+            stages=[timing.as_dict() for timing in self.run.stages],
+            degraded=self.run.degraded,
+        )
+
+    def _begin(self) -> None:
+        self._filter = CitationFilter(n for n, _ in self.passages)
+        self._begun = True
+        self.provisional = False
+
+    def _show(self, text: str) -> None:
+        if text:
+            self.text += text
+            self.run.send(events.delta(text))
+
+    def _replace(self, text: str) -> None:
+        if self.text:
+            self.text = text
+            self.run.send(events.replace(text))
+        else:
+            self._show(text)

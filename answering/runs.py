@@ -1,0 +1,199 @@
+"""Runs belong to the process, not to a connection: the socket, a second tab and the HTTP interface all read the
+same log, and a reader that goes away takes nothing with it.
+
+A process shows that it lives by a key in Redis; the runs of one that does not are taken over by the next process
+that notices (`recovery.py`), which answers again and replaces what was shown."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from answering import events, metrics
+from answering.errors import NotFound, Shed, StoreUnavailable
+from answering.events import Frame
+from answering.runlog import RunLog, StreamWriter, follow
+from answering.stages import Question
+from answering.store import Ask, RunStore
+
+logger = logging.getLogger("answering")
+
+STOPS = "citefirst:stops"
+"""The channel on which a process asks the others to stop a run."""
+
+GONE = "This answer rests on documents that are no longer available to you."
+
+STORE_TRIES = (0.0, 0.2, 1.0, 3.0, 10.0, 30.0)
+"""Seconds between the tries to store the end of a run: Postgres may be away for a moment."""
+
+
+@dataclass(slots=True)
+class LiveRun:
+    """A run under way in this process. `before` are the frames that an earlier process sent of it."""
+
+    question: Question
+    log: RunLog
+    before: list[Frame] = field(default_factory=list)
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    record: dict[str, Any] = field(default_factory=dict)
+    task: asyncio.Task[None] | None = None
+
+    @property
+    def frames(self) -> list[Frame]:
+        return [*self.before, *self.log.frames]
+
+
+Answerer = Callable[[LiveRun], Awaitable[None]]
+"""Answers a run into its log, to the terminal frame, whatever fails, and fills its `record` for the store."""
+
+
+class RunManager:
+    """The runs of this process, and the way to all others."""
+
+    def __init__(self, store: RunStore, redis: "Redis", answer: Answerer, *, most: int = 400) -> None:
+        self.store = store
+        self.redis = redis
+        self._answer = answer
+        self._most = most
+        self._live: dict[str, LiveRun] = {}
+        self._beginning: dict[str, asyncio.Lock] = {}
+
+    @property
+    def live(self) -> frozenset[str]:
+        return frozenset(self._live)
+
+    async def aclose(self) -> None:
+        """Ends with the process: what still runs is left to the process that takes over."""
+        tasks = [live.task for live in self._live.values() if live.task]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def ask(self, ask: Ask) -> AsyncIterator[Frame]:
+        """The frames of a question: of a new run, or of the run that this id already has.
+
+        Raises AnsweringError where no run could be begun."""
+        lock = self._beginning.setdefault(ask.run, asyncio.Lock())
+        try:
+            async with lock:
+                if ask.run not in self._live:
+                    await self._begin(ask)
+        finally:
+            self._beginning.pop(ask.run, None)
+        return await self.follow(ask.run, ask.user)
+
+    async def _begin(self, ask: Ask) -> None:
+        if len(self._live) >= self._most:
+            metrics.shed_total.labels(ask.priority).inc()
+            raise Shed(retry_after=2)
+        try:
+            async with asyncio.timeout(self.store.timeout):
+                begun = await self.store.begin(ask)
+        except TimeoutError as error:
+            raise StoreUnavailable from error
+        if begun.new:
+            question = Question(ask.run, ask.user, ask.text, begun.conversation, begun.scope, ask.priority, ask.fresh)
+            self.launch(LiveRun(question, RunLog(ask.run)), events.accepted(begun.conversation, ask.text))
+
+    def launch(self, live: LiveRun, opening: events.Event | None = None) -> None:
+        if opening is not None:
+            live.log.write(opening)
+        self._live[live.question.run] = live
+        metrics.in_flight.labels("runs").inc()
+        live.task = asyncio.create_task(self._work(live), name=f"run {live.question.run}")
+
+    async def _work(self, live: LiveRun) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        copying = asyncio.create_task(StreamWriter(self.redis, live.log, on_lost=task.cancel).run())
+        try:
+            await self._answer(live)
+            await copying
+            await self._store(live)
+        finally:
+            copying.cancel()
+            self._live.pop(live.question.run, None)
+            metrics.in_flight.labels("runs").dec()
+            live.log.close()
+
+    async def _store(self, live: LiveRun) -> None:
+        values = {**live.record, "events": live.frames}
+        for wait in STORE_TRIES:
+            await asyncio.sleep(wait)
+            with suppress(StoreUnavailable):
+                await self.store.finish(live.question.run, values)
+                return
+        logger.error("run could not be stored", extra={"run": live.question.run})
+
+    async def follow(self, run: str, user: int, after: int = 0) -> AsyncIterator[Frame]:
+        """The frames of a run after number `after`. Raises NotFound, at once, for a run that is not the user's."""
+        live = self._live.get(run)
+        if live is None:
+            stored = await self.store.run(run, user)
+            if stored["status"] != "running" and not await self.store.may_replay(user, stored["events"]):
+                raise NotFound(GONE)
+        elif live.question.user != user:
+            raise NotFound
+        return self.read(run, user, after)
+
+    async def read(self, run: str, user: int, after: int = 0) -> AsyncIterator[Frame]:
+        """The frames of a run after number `after`, wherever it runs or ran. Raises NotFound for another's run."""
+        live = self._live.get(run)
+        if live is not None:
+            if live.question.user != user:
+                raise NotFound
+            for frame in live.before[after:]:
+                yield frame
+            async for frame in live.log.read(max(after, len(live.before))):
+                after = frame["seq"]
+                yield frame
+            if live.log.complete:
+                return
+        stored = await self.store.run(run, user)
+        frames = self._elsewhere(run, user, after) if stored["status"] == "running" else self._replay(stored, after)
+        async for frame in frames:
+            yield frame
+
+    async def _replay(self, stored: dict[str, Any], after: int) -> AsyncIterator[Frame]:
+        if not await self.store.may_replay(stored["user_id"], stored["events"]):
+            raise NotFound(GONE)
+        for frame in stored["events"][after:]:
+            yield frame
+
+    async def _elsewhere(self, run: str, user: int, after: int) -> AsyncIterator[Frame]:
+        try:
+            async for frame in follow(self.redis, run, after):
+                if frame is not None:
+                    after = frame["seq"]
+                    yield frame
+                    continue
+                stored = await self.store.run(run, user)
+                if stored["status"] != "running":
+                    async for late in self._replay(stored, after):
+                        yield late
+                    return
+        except (RedisError, OSError) as error:
+            raise StoreUnavailable from error
+
+    async def stop(self, run: str, user: int) -> None:
+        """Ends a run early, keeping what there is. Raises NotFound for another's run."""
+        live = self._live.get(run)
+        if live is None:
+            await self.store.run(run, user)
+            with suppress(RedisError, OSError):  # nobody to tell: the run goes on to its own end
+                await self.redis.publish(STOPS, f"{run} {user}")
+        elif live.question.user != user:
+            raise NotFound
+        else:
+            live.stop.set()
+
+    def stop_here(self, run: str, user: int) -> None:
+        live = self._live.get(run)
+        if live is not None and live.question.user == user:
+            live.stop.set()
+

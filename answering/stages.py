@@ -1,0 +1,160 @@
+"""A run while it is answered: its deadline, its stages, and what it tells its reader.
+
+`Run.stage` is the only place where a failure becomes a value: it gives each piece of work its budget, times it,
+counts its outcome, and returns the fallback where the work does not come to an end in time or in order."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from answering import events, metrics
+from answering.errors import AnsweringError, Shed
+from answering.resilience.breaker import Breaker, Call
+from answering.resilience.deadline import Deadline
+from retrieval.access import AccessScope
+from retrieval.errors import RetrievalError
+
+logger = logging.getLogger("answering")
+
+T = TypeVar("T")
+F = TypeVar("F")
+
+NOTICES = {
+    "embed": "The search by meaning was left out; these sources were found by their words.",
+    "vector": "The search by meaning was left out; these sources were found by their words.",
+    "lexical": "The search by words was left out; these sources were found by their meaning.",
+    "context": "The passages could not be trimmed in time; the model was given them whole.",
+    "generate": "The model did not answer; these sentences are quoted from the sources.",
+    "cache": "The answer cache could not be reached.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question as it was asked, with who asks: `scope` is what they may read, fixed for this run."""
+
+    run: str
+    user: int
+    text: str
+    conversation: str
+    scope: AccessScope
+    priority: str = "interactive"
+    fresh: bool = False
+    attempt: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class StageTiming:
+    """When a stage began after the question came, and how long it took, in milliseconds."""
+
+    stage: str
+    start_ms: float
+    ms: float
+    outcome: str
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "stage": self.stage,
+            "start_ms": round(self.start_ms, 1),
+            "ms": round(self.ms, 1),
+            "outcome": self.outcome,
+        }
+
+
+@dataclass(slots=True)
+class Run:
+    """One question under way. `send` writes an event to the run's log."""
+
+    question: Question
+    deadline: Deadline
+    send: Callable[[events.Event], None]
+    clock: Callable[[], float] = time.monotonic
+    started: float = 0.0
+    stages: list[StageTiming] = field(default_factory=list)
+    degraded: list[str] = field(default_factory=list)
+    marks: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.started = self.started or self.clock()
+
+    def elapsed(self) -> float:
+        """Seconds since the question came."""
+        return self.clock() - self.started
+
+    def mark(self, name: str) -> None:
+        """Remembers when something first happened: `citations`, `token`, `usable`."""
+        self.marks.setdefault(name, self.elapsed())
+
+    def give_up(self, code: str, message: str) -> None:
+        """Says, once, what was given up and why."""
+        if code not in self.degraded:
+            self.degraded.append(code)
+            self.send(events.notice(code, message))
+
+    async def stage(
+        self,
+        name: str,
+        work: Callable[[], Awaitable[T]],
+        *,
+        budget: float | None = None,
+        fallback: F,
+        breaker: Breaker | None = None,
+        quiet: bool = False,
+    ) -> T | F:
+        """Does `work` within `budget` seconds (and the run's deadline) and returns what it gives, or `fallback`.
+
+        `quiet` stages are extras: their failure is counted and logged, not told."""
+        begun = self.elapsed()
+        call = breaker.start() if breaker else None
+        if breaker and call is None:
+            return self._gave_way(name, begun, "open", fallback, quiet)
+        outcome = "cancelled"
+        try:
+            limit = self.deadline if budget is None else self.deadline.capped(budget)
+            async with asyncio.timeout_at(limit.at):
+                result = await work()
+            outcome = "ok"
+        except TimeoutError:
+            outcome = "timeout"
+        except Shed:
+            outcome = "shed"
+        except (RetrievalError, AnsweringError, OSError) as error:
+            outcome = "error"
+            logger.warning("stage failed", extra={"stage": name, "run": self.question.run, "cause": repr(error)})
+        except Exception:  # noqa: BLE001 - a bug degrades like any other failure, but is logged with its stack
+            outcome = "error"
+            logger.exception("unexpected", extra={"stage": name, "run": self.question.run})
+        finally:
+            _report(call, outcome)
+            if outcome == "cancelled":
+                self.record(name, begun, outcome)
+        if outcome != "ok":
+            return self._gave_way(name, begun, outcome, fallback, quiet)
+        self.record(name, begun, outcome)
+        return result
+
+    def record(self, name: str, begun: float, outcome: str) -> None:
+        seconds = self.elapsed() - begun
+        self.stages.append(StageTiming(name, begun * 1000, seconds * 1000, outcome))
+        metrics.stage_seconds.labels(name, outcome).observe(seconds)
+
+    def _gave_way(self, name: str, begun: float, outcome: str, fallback: F, quiet: bool) -> F:
+        self.record(name, begun, outcome)
+        metrics.degradations_total.labels(name, outcome).inc()
+        if not quiet:
+            self.give_up(f"{name}_{outcome}", NOTICES[name])
+        return fallback
+
+
+def _report(call: Call | None, outcome: str) -> None:
+    if call is None:
+        return
+    if outcome == "ok":
+        call.succeed()
+    elif outcome in {"timeout", "error"}:
+        call.fail()
+    else:
+        call.abandon()

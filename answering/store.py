@@ -1,0 +1,256 @@
+"""Runs and conversations in Postgres, without the ORM: this is on the question path."""
+
+import hashlib
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import psycopg
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
+
+from answering.events import Frame
+from answering.errors import NotFound, StoreUnavailable
+from answering.prompt import Turn
+from answering.stages import Question
+from retrieval.access import SCOPE_SQL, AccessScope, narrowed
+
+Pool: TypeAlias = AsyncConnectionPool[psycopg.AsyncConnection[Any]]
+
+TURNS = 4
+"""How many of the last turns may go into a prompt as they were."""
+
+OLDER = 8
+"""How many turns before those are told by their gist."""
+
+_OWN_CONVERSATION = "SELECT 1 FROM answering_conversation WHERE id = %(conversation)s AND user_id = %(user)s"
+
+_NEW_CONVERSATION = """
+    INSERT INTO answering_conversation (id, user_id, title, created_at, updated_at)
+    VALUES (%(conversation)s, %(user)s, %(title)s, now(), now())
+    ON CONFLICT (id) DO NOTHING
+"""
+
+_NEW_RUN = """
+    INSERT INTO answering_run (id, user_id, conversation_id, question, collections, fresh, priority, status, owner,
+        attempt, finish, route, answer, html, gist, citations, cited, degraded, stages, events, error, created_at)
+    VALUES (%(run)s, %(user)s, %(conversation)s, %(question)s, %(collections)s, %(fresh)s, %(priority)s, 'running',
+        %(owner)s, 1, '', '', '', '', '', '[]', '[]', '[]', '[]', '[]', '', now())
+    ON CONFLICT (id) DO NOTHING
+"""
+
+_FINISH = """
+    UPDATE answering_run SET status = %(status)s, finish = %(finish)s, route = %(route)s, answer = %(answer)s,
+        html = %(html)s, citations = %(citations)s, cited = %(cited)s, degraded = %(degraded)s, stages = %(stages)s,
+        events = %(events)s, error = %(error)s, first_citation_ms = %(first_citation_ms)s,
+        first_token_ms = %(first_token_ms)s, usable_ms = %(usable_ms)s, total_ms = %(total_ms)s, finished_at = now()
+    WHERE id = %(run)s AND owner = %(owner)s AND status = 'running'
+"""
+
+_TOUCH = """
+    UPDATE answering_conversation SET updated_at = now()
+    WHERE id = (SELECT conversation_id FROM answering_run WHERE id = %(run)s)
+"""
+
+# A turn is told again only while its reader may read every passage it showed.
+_TURNS = """
+    SELECT r.question, r.answer, r.gist, r.citations
+    FROM answering_run r JOIN answering_conversation c ON c.id = r.conversation_id
+    WHERE r.conversation_id = %(conversation)s AND c.user_id = %(user)s AND r.status = 'done'
+        AND r.id <> %(run)s AND r.answer <> '' AND NOT EXISTS (
+            SELECT 1 FROM jsonb_array_elements(r.citations) AS p WHERE NOT EXISTS (
+                SELECT 1 FROM retrieval_document d
+                WHERE d.id = (p->>'document')::uuid AND d.collection_id = ANY(%(scope)s)))
+    ORDER BY r.created_at DESC LIMIT %(most)s
+"""
+
+# Frames may be replayed only to a reader who may still read every passage in them.
+_READABLE = """
+    SELECT count(*) FILTER (WHERE d.id IS NULL) AS hidden
+    FROM unnest(%(documents)s::uuid[]) AS wanted LEFT JOIN retrieval_document d
+        ON d.id = wanted AND d.collection_id = ANY(%(scope)s)
+"""
+
+_PROFILE = "SELECT role, location, about FROM answering_profile WHERE user_id = %(user)s"
+
+_TOKEN_USER = """
+    UPDATE answering_apitoken t SET last_used_at = now() FROM auth_user u
+    WHERE t.token_hash = %(hash)s AND u.id = t.user_id AND u.is_active RETURNING u.id
+"""
+
+_ORPHANS = "SELECT id, owner FROM answering_run WHERE status = 'running' ORDER BY created_at LIMIT 200"
+
+_CLAIM = """
+    UPDATE answering_run SET owner = %(owner)s, attempt = attempt + 1
+    WHERE id = %(run)s AND owner = %(previous)s AND status = 'running'
+    RETURNING id, user_id, conversation_id, question, collections, fresh, priority, attempt, created_at
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A question as it comes in, before anything is known of it."""
+
+    run: str
+    user: int
+    text: str
+    conversation: str | None = None
+    collections: tuple[str, ...] | None = None
+    fresh: bool = False
+    priority: str = "interactive"
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What was stored of an Ask. `new` is false where this id ran before: it never runs twice."""
+
+    conversation: str
+    scope: AccessScope
+    new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The last turns of a conversation, oldest first; what came before them; what the asker says of themselves.
+
+    `chunks` are the chunks that the last answer cited, found again by their address."""
+
+    turns: tuple[Turn, ...] = ()
+    summary: str = ""
+    profile: str = ""
+    chunks: tuple[int, ...] = ()
+
+
+class RunStore:
+    """Raises StoreUnavailable where Postgres does not answer within `timeout` seconds, pool wait and all."""
+
+    def __init__(self, pool: Pool, *, owner: str, timeout: float = 2.0) -> None:
+        self.pool = pool
+        self.owner = owner
+        self.timeout = timeout
+
+    async def _all(self, sql: str, values: dict[str, Any]) -> list[dict[str, Any]]:
+        try:
+            async with self.pool.connection(timeout=self.timeout) as connection:
+                cursor = connection.cursor(row_factory=dict_row)
+                await cursor.execute(sql, values)
+                return await cursor.fetchall() if cursor.description else []
+        except (psycopg.Error, PoolTimeout, PoolClosed) as error:
+            raise StoreUnavailable from error
+
+    async def begin(self, ask: Ask) -> Begun:
+        """Stores the question and fixes what its asker may read, in one transaction.
+
+        Raises NotFound where the conversation, or a run of this id, is another's."""
+        conversation = ask.conversation or str(uuid.uuid4())
+        values: dict[str, Any] = {
+            "run": ask.run,
+            "user": ask.user,
+            "conversation": conversation,
+            "title": " ".join(ask.text.split())[:120],
+            "question": ask.text,
+            "collections": None if ask.collections is None else Jsonb(list(ask.collections)),
+            "fresh": ask.fresh,
+            "priority": ask.priority,
+            "owner": self.owner,
+        }
+        try:
+            async with self.pool.connection(timeout=self.timeout) as connection, connection.transaction():
+                return await self._begin(connection, ask, conversation, values)
+        except (psycopg.Error, PoolTimeout, PoolClosed) as error:
+            raise StoreUnavailable from error
+
+    async def _begin(
+        self, connection: psycopg.AsyncConnection[Any], ask: Ask, conversation: str, values: dict[str, Any]
+    ) -> Begun:
+        rows = await (await connection.execute(SCOPE_SQL, values)).fetchall()
+        scope = narrowed(rows, ask.collections)
+        old = await self._previous(connection, ask)
+        if old is not None:
+            return Begun(old, scope, new=False)
+        await connection.execute(_NEW_CONVERSATION, values)
+        if (await connection.execute(_OWN_CONVERSATION, values)).rowcount != 1:
+            raise NotFound("There is no such conversation.")
+        inserted = await connection.execute(_NEW_RUN, values)
+        return Begun(conversation, scope, new=inserted.rowcount == 1)
+
+    @staticmethod
+    async def _previous(connection: psycopg.AsyncConnection[Any], ask: Ask) -> str | None:
+        cursor = await connection.execute(
+            "SELECT user_id, conversation_id::text FROM answering_run WHERE id = %s", [ask.run]
+        )
+        row = await cursor.fetchone()
+        if row is not None and row[0] != ask.user:
+            raise NotFound("This id cannot be used.")
+        return None if row is None else str(row[1])
+
+    async def finish(self, run: str, values: dict[str, Any]) -> bool:
+        """Stores the end of a run; false where it is no longer ours."""
+        stored = {
+            key: Jsonb(value) if isinstance(value, list) else value for key, value in values.items()
+        } | {"run": run, "owner": self.owner}
+        try:
+            async with self.pool.connection(timeout=self.timeout) as connection, connection.transaction():
+                cursor = await connection.execute(_FINISH, stored)
+                await connection.execute(_TOUCH, stored)
+                return cursor.rowcount == 1
+        except (psycopg.Error, PoolTimeout, PoolClosed) as error:
+            raise StoreUnavailable from error
+
+    async def history(self, question: Question) -> History:
+        """The conversation so far, as far as the asker may still read it, and the asker's profile."""
+        values = {
+            "run": question.run,
+            "user": question.user,
+            "conversation": question.conversation,
+            "scope": list(question.scope.collection_ids),
+            "most": TURNS + OLDER,
+        }
+        rows = await self._all(_TURNS, values)
+        profiles = await self._all(_PROFILE, values)
+        return History(
+            turns=tuple(Turn(row["question"], row["answer"]) for row in reversed(rows[:TURNS])),
+            summary=" ".join(row["gist"] for row in reversed(rows[TURNS:]) if row["gist"]),
+            profile=", ".join(text for text in profiles[0].values() if text) if profiles else "",
+            chunks=_chunks(rows[0]["citations"]) if rows else (),
+        )
+
+    async def may_replay(self, user: int, frames: Sequence[Frame]) -> bool:
+        """Whether the reader may still read every passage that these frames show."""
+        shown = {p["document"] for f in frames if f["type"] == "citations" for p in f["passages"]}
+        scope = await self.scope(user)
+        rows = await self._all(_READABLE, {"documents": list(shown), "scope": list(scope.collection_ids)})
+        return bool(rows[0]["hidden"] == 0)
+
+    async def run(self, run: str, user: int) -> dict[str, Any]:
+        """The stored run. Raises NotFound where there is none, or it is another's."""
+        rows = await self._all(
+            "SELECT * FROM answering_run WHERE id = %(run)s AND user_id = %(user)s", {"run": run, "user": user}
+        )
+        if not rows:
+            raise NotFound("There is no such run.")
+        return rows[0]
+
+    async def scope(self, user: int, collections: Sequence[str] | None = None) -> AccessScope:
+        rows = await self._all(SCOPE_SQL, {"user": user})
+        return narrowed([(row["id"], row["slug"]) for row in rows], collections)
+
+    async def user_of_token(self, token: str) -> int | None:
+        """Whose token this is; None where it is nobody's."""
+        rows = await self._all(_TOKEN_USER, {"hash": hashlib.sha256(token.encode()).hexdigest()})
+        return int(rows[0]["id"]) if rows else None
+
+    async def running(self) -> list[tuple[str, str]]:
+        """(run, owner) of the runs that have not ended."""
+        return [(str(row["id"]), row["owner"]) for row in await self._all(_ORPHANS, {})]
+
+    async def claim(self, run: str, previous: str) -> dict[str, Any] | None:
+        """Takes over the run of a process that is gone; None where another was quicker."""
+        rows = await self._all(_CLAIM, {"run": run, "previous": previous, "owner": self.owner})
+        return rows[0] if rows else None
+
+
+def _chunks(passages: Sequence[dict[str, Any]]) -> tuple[int, ...]:
+    return tuple(int(passage["url"].rpartition("chunk=")[2]) for passage in passages)
