@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .errors import AllUpstreamsFailed, FirstTokenTimeout, StreamCut, UpstreamError
 from .resilience.deadline import Deadline
@@ -18,6 +18,10 @@ class Token:
     text: str
     upstream: str
     restart: bool = False
+
+    def then(self, later: "Token") -> "Token":
+        """The two as one: `TokenPacer(Token.then)`."""
+        return later if later.restart else replace(self, text=self.text + later.text, upstream=later.upstream)
 
 
 class Generator:
