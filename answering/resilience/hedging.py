@@ -1,0 +1,298 @@
+"""Hedging: a second call where the first is late.
+
+Most calls of a language model answer in a fifth of a second, some take eight, and which ones is luck. So
+when a call is later than most, ask again elsewhere and take whichever answers first. The naive way, two
+calls for each question, doubles the bill and the load. The next naive way, a second call after a fixed time,
+is right on one day only: set for a calm day, it sends everything twice on a slow one, and the second calls
+make the slowness worse. Asking the *same* backend again is nearly worthless, too, for it is slow for a
+reason. And to watch for the response's headers is to be fooled, since servers send them at once and think
+afterwards.
+
+Hence: the delay is a quantile (95 %) of what the *first token* of such a prompt took lately on that
+upstream, so that only the slowest twentieth is hedged. A call that lost to its hedge counts with the time it
+had waited: forgetting it would make the upstream look faster than it is, and the delay would shrink until
+everything is hedged. All second calls, hedges and retries, draw on one bucket filled by first calls, 10 % at
+most, whatever the quantile says. They go to an independent upstream. And they stop where they do not help:
+in an outage they lose, too.
+"""
+
+import asyncio
+import math
+import time
+from bisect import bisect_left, insort
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+from .deadline import Clock
+from .observing import Observer, Silent
+
+T = TypeVar("T")
+Why = Literal["late", "failed"]
+
+RECHECK = 0.1
+"""Seconds. A hedge that was denied is asked for again: the bucket fills, a breaker trips."""
+
+
+async def hedged(
+    first: Callable[[], Awaitable[T]],
+    second: Callable[[], Awaitable[T]],
+    *,
+    delay: float,
+    allow: Callable[[Why], bool],
+    failures: tuple[type[Exception], ...] = (Exception,),
+    discard: Callable[[T], Awaitable[None]] | None = None,
+) -> T:
+    """The result of `first` or of `second`, whichever is earlier. `second` starts once `first` is late by
+    `delay` seconds or has failed, if `allow` agrees. The loser is cancelled and awaited, or discarded where
+    it had just finished. When both fail, raises the first's error."""
+    calls = [asyncio.ensure_future(first())]
+    winner: asyncio.Future[T] | None = None
+    try:
+        await asyncio.wait(calls, timeout=delay)
+        while not calls[0].done() and not allow("late"):
+            await asyncio.wait(calls, timeout=RECHECK)
+        if calls[0].done() and not (_failed(calls[0], failures) and allow("failed")):
+            winner = calls[0]
+        else:
+            calls.append(asyncio.ensure_future(second()))
+            winner = await _first_success(calls, failures)
+        return winner.result()
+    finally:
+        await _reap([call for call in calls if call is not winner], discard)
+
+
+def _failed(call: asyncio.Future[T], failures: tuple[type[Exception], ...]) -> bool:
+    return not call.cancelled() and isinstance(call.exception(), failures)
+
+
+async def _first_success(
+    calls: Sequence[asyncio.Future[T]], failures: tuple[type[Exception], ...]
+) -> asyncio.Future[T]:
+    waiting = list(calls)
+    while waiting:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for call in [call for call in waiting if call.done()]:
+            if not _failed(call, failures):
+                return call
+            waiting.remove(call)
+    return calls[0]
+
+
+async def _reap(calls: Sequence[asyncio.Future[T]], discard: Callable[[T], Awaitable[None]] | None) -> None:
+    for call in calls:
+        call.cancel()
+    if calls:
+        await asyncio.wait(calls)
+    for call in calls:
+        if not call.cancelled() and call.exception() is None and discard:
+            await discard(call.result())
+
+
+class HedgeBudget:
+    """A token bucket: each first call pays in `ratio`, each second call takes 1, and `burst` is the most it
+    holds.
+
+    It starts full, as a loan: nothing is paid in until first calls have paid that back. So second calls never
+    exceed `ratio` of the first ones (or `burst`, before there are many), over any span from the start."""
+
+    def __init__(self, ratio: float = 0.10, burst: float = 5.0) -> None:
+        self._ratio, self._burst = ratio, burst
+        self._tokens = self._owed = burst
+
+    def deposit(self) -> None:
+        """A first call was made."""
+        if self._owed > 0:
+            self._owed -= self._ratio
+        else:
+            self._tokens = min(self._burst, self._tokens + self._ratio)
+
+    def take(self) -> bool:
+        # A ratio of 0.1 is no binary fraction: ten deposits must make a whole token.
+        if self._tokens < 1 - 1e-9:
+            return False
+        self._tokens -= 1
+        return True
+
+    @property
+    def tokens(self) -> float:
+        return self._tokens
+
+
+class Window:
+    """Quantiles of the last `size` samples."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._order: deque[float] = deque()
+        self._sorted: list[float] = []
+
+    def add(self, value: float) -> None:
+        self._order.append(value)
+        insort(self._sorted, value)
+        if len(self._order) > self._size:
+            del self._sorted[bisect_left(self._sorted, self._order.popleft())]
+
+    def __len__(self) -> int:
+        return len(self._sorted)
+
+    def quantile(self, share: float) -> float:
+        return self._sorted[min(len(self._sorted) - 1, math.ceil(share * len(self._sorted)))]
+
+
+class HedgeDelay:
+    """How long to wait for a dependency's first token before asking elsewhere, by size of the prompt. In
+    seconds.
+
+    `floor` until there are `enough` samples, and never less. A size with few samples of its own borrows from
+    all."""
+
+    def __init__(
+        self,
+        quantile: float = 0.95,
+        *,
+        floor: float = 0.150,
+        ceiling: float = 2.0,
+        window: int = 300,
+        enough: int = 20,
+    ) -> None:
+        self._quantile, self._floor, self._ceiling = quantile, floor, ceiling
+        self._size, self._enough = window, enough
+        self._windows: dict[tuple[str, int | None], Window] = {}
+
+    def observe(self, dependency: str, size: int, seconds: float) -> None:
+        """`seconds` to the first token, or so far where the call was cancelled because its hedge was
+        faster."""
+        for key in ((dependency, size), (dependency, None)):
+            self._windows.setdefault(key, Window(self._size)).add(seconds)
+
+    def quantile(self, dependency: str, size: int, share: float) -> float | None:
+        """None: too little is known."""
+        for key in ((dependency, size), (dependency, None)):
+            window = self._windows.get(key)
+            if window and len(window) >= self._enough:
+                return window.quantile(share)
+        return None
+
+    def delay(self, dependency: str, size: int = 0) -> float:
+        usual = self.quantile(dependency, size, self._quantile)
+        return self._floor if usual is None else min(max(usual, self._floor), self._ceiling)
+
+
+def size_class(tokens: int) -> int:
+    """Prompts up to 512, 1,024, 2,048 … tokens: latencies are only compared within a class."""
+    return max(0, (max(tokens, 1) - 1).bit_length() - 9)
+
+
+@dataclass(slots=True)
+class Sent:
+    """A hedge: when it was sent, and whether it won; None: not known yet."""
+
+    at: float
+    won: bool | None = None
+
+
+class HedgeGate:
+    """Shut where hedges do not help: of at least `enough` in the last `window` seconds, fewer than `least`
+    won.
+
+    One that is still out after `patience` seconds has not won so far; that is how a hang of both shows."""
+
+    def __init__(
+        self,
+        *,
+        window: float = 5.0,
+        enough: int = 5,
+        least: float = 0.1,
+        patience: float = 0.5,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self._window, self._enough, self._least, self._patience = window, enough, least, patience
+        self._clock = clock
+        self._sent: deque[Sent] = deque(maxlen=200)
+
+    def start(self) -> Sent:
+        """A hedge is sent; set its `won` when that is known."""
+        self._sent.append(Sent(self._clock()))
+        return self._sent[-1]
+
+    @property
+    def shut(self) -> bool:
+        now = self._clock()
+        while self._sent and now - self._sent[0].at > self._window:
+            self._sent.popleft()
+        told = [hedge for hedge in self._sent if hedge.won is not None or now - hedge.at > self._patience]
+        return len(told) >= self._enough and sum(hedge.won is True for hedge in told) < self._least *
+        len(told)
+
+
+class Hedger:
+    """Hedged calls of one dependency at its own quantile: `await hedger.call(first, second)`."""
+
+    def __init__(
+        self,
+        name: str,
+        budget: HedgeBudget,
+        delays: HedgeDelay,
+        *,
+        observer: Observer | None = None,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self._name, self._budget, self._delays, self._clock = name, budget, delays, clock
+        self._observer = observer or Silent()
+        self._gate = HedgeGate(clock=clock)
+
+    async def call(
+        self,
+        first: Callable[[], Awaitable[T]],
+        second: Callable[[], Awaitable[T]] | None = None,
+        *,
+        size: int = 0,
+        failures: tuple[type[Exception], ...] = (Exception,),
+        healthy: Callable[[], bool] = lambda: True,
+    ) -> T:
+        """`second` is `first` again where there is no other. `healthy` false (a breaker is not closed): no
+        hedge."""
+        self._budget.deposit()
+        delay = self._delays.delay(self._name, size)
+        sent: list[Sent] = []
+        answered: list[str] = []
+
+        def allow(why: Why) -> bool:
+            if self._gate.shut or not healthy() or not self._budget.take():
+                return False
+            sent.append(self._gate.start())
+            return True
+
+        async def timed(which: str, work: Callable[[], Awaitable[T]]) -> T:
+            with self._timed(size, delay):
+                result = await work()
+            answered.append(which)
+            return result
+
+        try:
+            return await hedged(
+                lambda: timed("first", first),
+                lambda: timed("second", second or first),
+                delay=delay,
+                allow=allow,
+                failures=failures,
+            )
+        finally:
+            for hedge in sent:
+                hedge.won = answered[:1] == ["second"]
+                self._observer.hedge(self._name, "won" if hedge.won else "lost" if answered else "failed")
+
+    @contextmanager
+    def _timed(self, size: int, delay: float) -> Iterator[None]:
+        started = self._clock()
+        try:
+            yield
+        except asyncio.CancelledError:
+            # A call stopped early says nothing; one stopped late took at least this long.
+            if self._clock() - started >= delay:
+                self._delays.observe(self._name, size, self._clock() - started)
+            raise
+        self._delays.observe(self._name, size, self._clock() - started)
