@@ -1,0 +1,53 @@
+"""An event loop whose time jumps to the next timer as soon as nothing else can happen: trio's MockClock.
+
+    @autojump
+    async def test_hours_take_milliseconds(): ...
+
+Sockets of the same loop work: a jump is made only when none of them becomes readable within `PATIENCE`."""
+
+import asyncio
+import functools
+import selectors
+from collections.abc import Callable, Coroutine
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+PATIENCE = 0.002
+"""Real seconds. What one socket of this process sent to another is there at once; threads need a moment."""
+
+
+class _Selector(selectors.DefaultSelector):  # type: ignore[misc,valid-type]
+    loop: "AutojumpLoop"
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout is not None and timeout <= 0:
+            return super().select(0)
+        ready = super().select(PATIENCE if timeout is not None else None)
+        if not ready and timeout is not None:
+            self.loop.now += timeout
+        return ready
+
+
+class AutojumpLoop(asyncio.SelectorEventLoop):
+    """Its `time()` stands still while there is work to do."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        selector = _Selector()
+        selector.loop = self
+        super().__init__(selector)
+
+    def time(self) -> float:
+        return self.now
+
+
+def autojump(test: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
+    """Runs a coroutine function to its end on a fresh AutojumpLoop."""
+
+    @functools.wraps(test)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        with asyncio.Runner(loop_factory=AutojumpLoop) as runner:
+            return runner.run(test(*args, **kwargs))
+
+    return run
