@@ -224,8 +224,8 @@ class HedgeGate:
         while self._sent and now - self._sent[0].at > self._window:
             self._sent.popleft()
         told = [hedge for hedge in self._sent if hedge.won is not None or now - hedge.at > self._patience]
-        return len(told) >= self._enough and sum(hedge.won is True for hedge in told) < self._least *
-        len(told)
+        won = sum(hedge.won is True for hedge in told)
+        return len(told) >= self._enough and won < self._least * len(told)
 
 
 class Hedger:
