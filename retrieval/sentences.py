@@ -1,0 +1,146 @@
+"""rank_bm25 over the sentences of a few passages: which of them answer, and what a prompt can do without.
+
+A sentence is worth what its own words are worth, a share of what its neighbours are worth (the answer often
+stands beside the sentence that names the subject), and more in a passage that ranks higher."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from retrieval.lexical.analysis import query_terms, terms
+from retrieval.lexical.bm25 import LuceneBM25
+
+LONGEST = 320  # characters; a longer sentence is divided where it pauses
+WRAPPED = 60  # characters; a longer line without a stop at its end goes on in the next
+NEIGHBOUR = 0.35  # of a neighbour's score that a sentence gets
+RANK = 0.06  # what each rank takes off a passage's sentences
+OPENING = 0.15  # what the first sentence of a passage gets, of the best score: it says what the passage is of
+GAP = "…"
+
+_STOP = re.compile(r"(?:[.!?]+[\"”’')\]]*(?=\s)|[。！？]+|\n)")
+_ABBREVIATED = re.compile(
+    r"(?:\b(?:e\.g|i\.e|etc|vs|cf|approx|no|nos|inc|ltd|co|corp|dr|mr|mrs|ms|st|fig|sec|art|al|dept|u\.s|u\.k)|\b[a-z])\.$",
+    re.IGNORECASE,
+)
+_PAUSE = re.compile(r"[;:,]\s")
+_ITEM = re.compile(r"\s*(?:[-*+•▪◦‣|#>]|\d{1,3}[.)]\s|[a-z][.)]\s|```)")
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A range of characters of the text at place `passage`, and what it is worth (0 and more)."""
+
+    passage: int
+    start: int
+    end: int
+    score: float
+
+
+def spans(text: str) -> list[tuple[int, int]]:
+    """The sentences of a text as character ranges, without the space around them. Lines of lists and tables,
+    and lines that no next line goes on with, are sentences of their own."""
+    found: list[tuple[int, int]] = []
+    start = 0
+    for match in _STOP.finditer(text):
+        if _ends(text, start, match):
+            found.extend(_divided(text, start, match.end()))
+            start = match.end()
+    found.extend(_divided(text, start, len(text)))
+    return found
+
+
+def _ends(text: str, start: int, stop: re.Match[str]) -> bool:
+    end = stop.end()
+    if stop.group() == "\n":
+        line = text[text.rfind("\n", 0, stop.start()) + 1 : stop.start()]
+        following = text[end : end + 12]
+        goes_on = following[:1].islower() or (len(line) >= WRAPPED and not following[:1].isspace())
+        return not goes_on or bool(_ITEM.match(following)) or bool(_ITEM.match(line) and len(line) < WRAPPED)
+    if stop.group() == ".":
+        following = text[end : end + 2].strip()
+        return not (following[:1].islower() or _ABBREVIATED.search(text, max(start, end - 8), end))
+    return True
+
+
+def _divided(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """The range without its outer spaces; in parts, at pauses, where it is very long."""
+    while start < end and text[start].isspace():
+        start += 1
+    while end > start and text[end - 1].isspace():
+        end -= 1
+    while end - start > LONGEST:
+        pauses = [pause.end() for pause in _PAUSE.finditer(text, start + LONGEST // 3, start + LONGEST)]
+        at = pauses[-1] if pauses else text.rfind(" ", start + LONGEST // 3, start + LONGEST) + 1
+        at = at or start + LONGEST
+        yield start, at
+        start = at
+    if start < end:
+        yield start, end
+
+
+def score_sentences(question: str, texts: Sequence[str]) -> list[Sentence]:
+    """Every sentence of every text, in text order. `texts` are passages, the best one first."""
+    places = [(at, start, end) for at, text in enumerate(texts) for start, end in spans(text)]
+    if not places:
+        return []
+    own = _scores(question, [texts[at][start:end] for at, start, end in places])
+    passages = np.array([at for at, _, _ in places])
+    scores = _with_context(own, passages)
+    return [
+        Sentence(at, start, end, float(score)) for (at, start, end), score in zip(places, scores, strict=True)
+    ]
+
+
+def _scores(question: str, sentences: Sequence[str]) -> npt.NDArray[np.float64]:
+    words = [terms(sentence) for sentence in sentences]
+    if not any(words):
+        return np.zeros(len(sentences))
+    return np.asarray(LuceneBM25(words).get_scores(query_terms(question)), dtype=np.float64)
+
+
+def _with_context(own: npt.NDArray[np.float64], passages: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    beside = np.zeros_like(own)
+    same = passages[1:] == passages[:-1]
+    beside[1:] += np.where(same, own[:-1], 0.0)
+    beside[:-1] += np.where(same, own[1:], 0.0)
+    first = np.concatenate([[True], ~same])
+    scores = own + NEIGHBOUR * beside + OPENING * own.max() * first
+    return np.asarray(scores / (1 + RANK * passages))
+
+
+def marks(question: str, texts: Sequence[str], *, most: int = 3) -> list[list[tuple[int, int]]]:
+    """For each text the character ranges of the sentences that answer best, at most `most` over all texts."""
+    marked: list[list[tuple[int, int]]] = [[] for _ in texts]
+    scored = [sentence for sentence in score_sentences(question, texts) if sentence.score > 0]
+    for sentence in sorted(scored, key=lambda sentence: -sentence.score)[:most]:
+        marked[sentence.passage].append((sentence.start, sentence.end))
+    return [sorted(ranges) for ranges in marked]
+
+
+def trim(question: str, texts: Sequence[str], *, share: float = 0.6) -> list[str]:
+    """The texts with their weakest sentences left out, `…` in their place: at most `share` of all characters
+    stay. A table keeps its header with any of its rows; a text of which nothing is worth keeping is empty."""
+    room = share * sum(len(text) for text in texts)
+    kept: list[list[Sentence]] = [[] for _ in texts]
+    for sentence in sorted(score_sentences(question, texts), key=lambda sentence: -sentence.score):
+        cost = sentence.end - sentence.start + 3
+        if cost <= room:
+            room -= cost
+            kept[sentence.passage].append(sentence)
+    return [_joined(text, sentences) for text, sentences in zip(texts, kept, strict=True)]
+
+
+def _joined(text: str, sentences: list[Sentence]) -> str:
+    parts: list[str] = []
+    end = 0
+    for sentence in sorted(sentences, key=lambda sentence: sentence.start):
+        between = text[end : sentence.start]
+        parts.append(between if not between.strip() else f" {GAP} ")
+        parts.append(text[sentence.start : sentence.end])
+        end = sentence.end
+    if sentences and text[end:].strip():
+        parts.append(f" {GAP}")
+    return "".join(parts).strip()
