@@ -68,6 +68,7 @@ class FaultProxy:
         for link in links:
             link.cancel()
         await asyncio.gather(*links, return_exceptions=True)
+        await asyncio.sleep(0)  # an aborted transport closes its socket in the loop's next turn
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.accepted += 1
