@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-PASSAGE = re.compile(r"^\s*\[(\d+)\][ \t]*(.*?)(?=^\s*\[\d+\]|\Z)", re.MULTILINE | re.DOTALL)
+FENCED = re.compile(r'<passage n="(\d+)"[^>]*>(.*?)</passage>', re.DOTALL)
+NUMBERED = re.compile(r"^\s*\[(\d+)\][ \t]*(.*?)(?=^\s*\[\d+\]|\Z)", re.MULTILINE | re.DOTALL)
 SENTENCE = re.compile(r"[^.!?\n]{12,}[.!?]?")
 WORD = re.compile(r"\w+")
 SILENT = "The documents do not say."
@@ -34,8 +35,13 @@ def texts_of(messages: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def passages_of(messages: Sequence[Mapping[str, Any]]) -> list[tuple[int, str]]:
-    """The numbered passages of a prompt: (n, text) of the message that has most of them."""
-    found = [[(int(n), body.strip()) for n, body in PASSAGE.findall(text)] for text in texts_of(messages)]
+    """The numbered passages of a prompt: (n, text) of the message that has most of them.
+
+    Passages are fenced, `<passage n="3" …>text</passage>`, or follow their number at the start of a line."""
+    found = [
+        [(int(n), body.strip()) for n, body in FENCED.findall(text) or NUMBERED.findall(text)]
+        for text in texts_of(messages)
+    ]
     return max(found, key=len, default=[])
 
 

@@ -6,7 +6,9 @@ import numpy as np
 import openai
 import pytest
 
-from answering.upstream import SimulatedUpstream
+from answering import prompt
+from answering.upstream import SimulatedUpstream, replies
+from retrieval.passages import Passage
 
 PROMPT = [
     {"role": "system", "content": "Answer from the sources. Cite as [n]."},
@@ -56,6 +58,14 @@ async def test_a_streamed_answer_quotes_the_passages_under_their_own_numbers(ups
     assert "Full-time staff get 25 days of leave a year. [3]" in text
     assert "[8]" in text
     assert "[1]" not in text
+
+
+def test_it_quotes_the_passages_of_the_product_s_own_prompt():
+    passage = Passage(1, "d", "hr", 1, "Leave", "", None, 0, "Staff get 25 days of leave.", "hash", 0.0)
+    messages = prompt.build("How many days?", [(4, passage, passage.text)])
+    body = [{"role": message.role, "content": message.content} for message in messages]
+
+    assert replies.passages_of(body) == [(4, "Staff get 25 days of leave.")]
 
 
 async def test_an_answer_has_as_many_tokens_as_asked(upstream, client):
