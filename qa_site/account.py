@@ -8,11 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from qa_site.errors import NoAccount
+
 CANDIDATES = ("postgres", "nobody")
-
-
-class NoAccount(Exception):
-    """Root has no account to run Postgres as."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 
 from qa_site.account import Account, make_readable, open_the_way
+from qa_site.errors import EmbeddedError
 
 POSTGRES_SETTINGS: Mapping[str, str] = {
     "listen_addresses": "",
@@ -40,10 +41,6 @@ REDIS_SETTINGS: Mapping[str, str] = {
     "stop-writes-on-bgsave-error": "no",
 }
 NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}  # for tests alone
-
-
-class EmbeddedError(Exception):
-    """The bundled servers cannot run; the message tells a newcomer why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)

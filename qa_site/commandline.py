@@ -9,9 +9,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import ManagementUtility
 
 from qa_site import env, places
-from qa_site.account import NoAccount
-from qa_site.bundled import EmbeddedError
 from qa_site.embedded import Servers
+from qa_site.errors import StartError
 
 # These need no database, or, as `up`, see to it themselves.
 ALONE = frozenset(
@@ -34,10 +33,9 @@ SCHEMA = frozenset(["makemigrations", "migrate", "showmigrations", "sqlmigrate",
 
 def execute(argv: Sequence[str]) -> None:
     """Runs one command. Exits with 2 and one line on a setting that cannot be used."""
-    take_data_option(argv)
     try:
-        run(list(argv))
-    except (ImproperlyConfigured, EmbeddedError, NoAccount) as error:
+        run(take_data_option(list(argv)))
+    except (ImproperlyConfigured, StartError) as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(2)
 
@@ -60,10 +58,14 @@ def run(argv: list[str]) -> None:
         servers.stop(wait_for_others=True)
 
 
-def take_data_option(argv: Sequence[str]) -> None:
-    """`--data DIR` is an option of every command, and must be known before the settings are read."""
+def take_data_option(argv: list[str]) -> list[str]:
+    """`--data DIR` is an option of every command, and must be known before the settings are read. Returns the
+    arguments without it."""
     for place, argument in enumerate(argv):
         if argument.startswith("--data="):
             os.environ["DATA_DIR"] = argument.removeprefix("--data=")
-        elif argument == "--data" and place + 1 < len(argv):
+            return argv[:place] + argv[place + 1 :]
+        if argument == "--data" and place + 1 < len(argv):
             os.environ["DATA_DIR"] = argv[place + 1]
+            return argv[:place] + argv[place + 2 :]
+    return argv

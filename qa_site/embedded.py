@@ -12,12 +12,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import psycopg
 
 from qa_site import places
 from qa_site.account import open_the_way, server_account
-from qa_site.bundled import EmbeddedError, Postgres, Redis, Site, environment
+from qa_site.bundled import Postgres, Redis, Site, environment
+from qa_site.errors import EmbeddedError
 from qa_site.processes import tied_to_parent
 
 LOG_LIMIT = 10 * 1024 * 1024
@@ -49,8 +51,9 @@ class Servers:
         if not self._servers:
             return False
         run = self.data / "run"
-        for folder in (self.data, run, self.data / "logs"):
-            folder.mkdir(parents=True, exist_ok=True)
+        places.make(self.data)
+        for folder in (run, self.data / "logs"):
+            folder.mkdir(mode=0o700, exist_ok=True)
         give_up = time.monotonic() + START_PATIENCE
         while True:
             with locked(run / "start.lock"):
@@ -76,6 +79,15 @@ class Servers:
                     self._stop_all()
                     return
             time.sleep(0.1)
+
+    def revive(self) -> list[str]:
+        """Starts again what died of the servers this process owns; returns their names."""
+        dead = [server for server, child in self.children if child.poll() is not None]
+        self.children = [(server, child) for server, child in self.children if child.poll() is None]
+        for server in dead:
+            server.prepare()
+            self.children.append((server, self._spawn(server)))
+        return [server.name for server in dead]
 
     def _unused(self) -> bool:
         try:
@@ -117,10 +129,7 @@ class Servers:
         self._site.account.own(folder)
 
     def _spawn(self, server: Postgres | Redis) -> Process:
-        path = self.data / "logs" / server.log
-        if path.exists() and path.stat().st_size > LOG_LIMIT:
-            path.replace(path.with_suffix(".log.1"))
-        with path.open("ab") as output:
+        with open_log(self.data / "logs" / server.log) as output:
             return subprocess.Popen(
                 server.command(),
                 cwd=server.folder,
@@ -165,6 +174,13 @@ def make_database(sockets: Path) -> None:
         known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [places.DATABASE_NAME])
         if known.fetchone() is None:
             connection.execute(f"CREATE DATABASE {places.DATABASE_NAME}")
+
+
+def open_log(path: Path) -> IO[bytes]:
+    """A log to append to; one that has grown large becomes `.log.1` first."""
+    if path.exists() and path.stat().st_size > LOG_LIMIT:
+        path.replace(path.with_suffix(".log.1"))
+    return path.open("ab")
 
 
 def last_error(log: Path) -> str:

@@ -17,6 +17,12 @@ def data_dir() -> Path:
     return Path(env.text("DATA_DIR", str(Path(base) / "citefirst"))).expanduser().absolute()
 
 
+def make(data: Path) -> None:
+    """The data folder. Others may not look into it; under root the account of Postgres must pass through."""
+    if not data.exists():
+        data.mkdir(mode=0o711 if os.getuid() == 0 else 0o700, parents=True)
+
+
 def socket_dir(data: Path) -> Path:
     """Where the bundled servers listen. Short, since a unix socket's path is limited to 107 bytes, and not
     under TMPDIR, since every command on this data folder must find the same one."""
@@ -44,7 +50,7 @@ def celery_broker_url(redis_url: str) -> str:
 def secret_key(data: Path) -> str:
     """The key in the data folder, made at the first use. Two processes that start at once agree on one."""
     path = data / "secret_key"
-    data.mkdir(parents=True, exist_ok=True)
+    make(data)
     if not path.exists():
         draft = path.with_name(f"secret_key.{os.getpid()}")
         draft.touch(mode=0o600)

@@ -28,7 +28,7 @@ os.environ["DATABASE_URL"] = places.bundled_database_url(DATA)
 os.environ["REDIS_URL"] = places.bundled_redis_url(DATA)
 os.environ["SECRET_KEY"] = "of-the-tests-alone-and-long-enough-for-the-checks"
 os.environ["DJANGO_SETTINGS_MODULE"] = "qa_site.settings"
-# The settings are read here, before pytest-django sets Django up. Pools find the test database by DATABASE_URL.
+# The settings are read here, before pytest-django sets Django up; pools find its database by DATABASE_URL.
 settings.DATABASES["default"]["TEST"] = {"NAME": places.DATABASE_NAME}
 
 

@@ -1,0 +1,218 @@
+"""What `manage.py up` does: everything in one foreground process and its children."""
+
+import os
+import shutil
+import socket
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fcntl import LOCK_EX, LOCK_NB
+from http import HTTPStatus
+from pathlib import Path
+from signal import SIGHUP, SIGINT, SIGQUIT, SIGTERM, signal
+
+import psutil
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from qa_site import env, first_start
+from qa_site.embedded import Servers, take
+from qa_site.errors import UpError
+from qa_site.supervisor import Job, Supervisor
+
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+READY_PATIENCE = 120.0  # seconds
+LOOK_EVERY = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    host: str
+    port: int
+    web: int
+    sample: bool
+
+
+class Up:
+    """One run of `manage.py up`."""
+
+    def __init__(self, options: Options, say: Callable[[str], None]) -> None:
+        self.options = options
+        self.say = say
+        self.data: Path = settings.DATA_DIR
+        self.stopping = threading.Event()
+        self.servers = bundled_servers(self.data)
+
+    def run(self) -> None:
+        """Returns once it was asked to stop and all is stopped. Raises UpError, EmbeddedError."""
+        for number in (SIGINT, SIGTERM, SIGHUP):
+            signal(number, lambda *_: self.stopping.set())
+        with only_one(self.data), listen(self.options.host, self.options.port) as listener:
+            try:
+                self.say(f"Citefirst, with its data in {self.data}")
+                self.servers.start(own=True)
+                for note in self.servers.notes:
+                    self.say(note)
+                self._serve(listener)
+            finally:
+                self.servers.stop()
+
+    def _serve(self, listener: socket.socket) -> None:
+        migrate()
+        first_start.make_admin(self.say)
+        supervisor = self._supervisor()
+        try:
+            for number in range(1, self.options.web + 1):
+                supervisor.add(web_job(number, listener))
+            supervisor.add(worker_job())
+            if self.options.sample:
+                first_start.add_sample(self.say)
+            self._until_ready(supervisor, listener)
+            supervisor.add(beat_job())
+            while not self.stopping.wait(LOOK_EVERY):
+                supervisor.look()
+                for name in self.servers.revive():
+                    self.say(f"{name} ended and was started again. See {self.data / 'logs'}")
+            self.say("Stopping ...")
+        finally:
+            supervisor.stop()
+
+    def _until_ready(self, supervisor: Supervisor, listener: socket.socket) -> None:
+        """Waits until a question can be asked and the sample, where there is one, can be asked about."""
+        port = listener.getsockname()[1]
+        give_up = time.monotonic() + READY_PATIENCE
+        reason = "nothing answers"
+        while not self.stopping.wait(0.05):
+            supervisor.look()
+            ready, reason = readiness(self.options.host, port)
+            if ready and first_start.sample_is_read():
+                self.say(f"Ready: http://{bracketed(self.options.host)}:{port}\nStop with Ctrl-C.")
+                return
+            if time.monotonic() > give_up:
+                raise UpError(f"Not ready after {READY_PATIENCE:.0f} s: {reason}. See {self.data / 'logs'}")
+
+    def _supervisor(self) -> Supervisor:
+        metrics = self.data / "run" / "metrics"
+        shutil.rmtree(metrics, ignore_errors=True)
+        metrics.mkdir(parents=True)
+        environment = os.environ | {
+            "DATA_DIR": str(self.data),
+            "ALLOWED_HOSTS": ",".join(hosts(self.options.host)),
+            "PROMETHEUS_MULTIPROC_DIR": str(metrics),
+            "PYTHONUNBUFFERED": "1",
+        }
+        return Supervisor(settings.BASE_DIR, environment, self.data / "logs", say=self.say)
+
+
+def bundled_servers(data: Path) -> Servers:
+    """Those that no setting points elsewhere for."""
+    return Servers(data, postgres=not env.text("DATABASE_URL"), redis=not env.text("REDIS_URL"))
+
+
+def web_job(number: int, listener: socket.socket) -> Job:
+    """A web process on the socket that all of them share. Any ASGI server that takes a descriptor will do."""
+    options = ["--fd", str(listener.fileno()), "--verbosity", "0", "--no-server-name"]
+    options += ["--application-close-timeout", "2", "--ping-interval", "20"]
+    if settings.HTTPS_ONLY:
+        options.append("--proxy-headers")
+    command = [sys.executable, "-m", "daphne", *options, "qa_site.asgi:application"]
+    return Job(f"web-{number}", command, pass_fds=(listener.fileno(),))
+
+
+def worker_job() -> Job:
+    """Nice, so that reading documents never holds up a question. SIGQUIT: the document at hand goes back."""
+    options = ["--concurrency", "1", "--loglevel", "INFO", "--without-gossip", "--without-mingle"]
+    command = [sys.executable, "-m", "celery", "-A", "qa_site.celery:app", "worker", *options]
+    return Job("worker", command, stop_signal=SIGQUIT, patience=8.0, nice=10)
+
+
+def beat_job() -> Job:
+    schedule = settings.DATA_DIR / "run" / "beat-schedule"
+    options = ["--schedule", str(schedule), "--pidfile", "", "--loglevel", "WARNING"]
+    return Job(
+        "beat", [sys.executable, "-m", "celery", "-A", "qa_site.celery:app", "beat", *options], nice=10
+    )
+
+
+def migrate() -> None:
+    """Brings the schema up to date; quick when it is."""
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        call_command("migrate", verbosity=0, interactive=False)
+
+
+def bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def readiness(host: str, port: int) -> tuple[bool, str]:
+    """Whether /readyz says yes, and what it says else."""
+    reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    name = hosts(host)[0].replace("*", "localhost").lstrip(".")
+    request = urllib.request.Request(f"http://{bracketed(reached)}:{port}/readyz", headers={"Host": name})
+    try:
+        with urllib.request.urlopen(request, timeout=5) as reply:
+            return reply.status == HTTPStatus.OK, reply.read(2000).decode(errors="replace")
+    except urllib.error.HTTPError as error:
+        return False, error.read(2000).decode(errors="replace")
+    except OSError as error:
+        return False, str(error)
+
+
+def hosts(bound: str) -> list[str]:
+    """The names by which this server may be called: those of ALLOWED_HOSTS, else what fits the address."""
+    allowed: list[str] = list(settings.ALLOWED_HOSTS)
+    if env.text("ALLOWED_HOSTS") or bound in LOOPBACK:
+        return allowed
+    own = {bound, socket.gethostname(), socket.getfqdn()} - {"0.0.0.0", "::"}
+    return allowed + sorted(own | addresses())
+
+
+def addresses() -> set[str]:
+    """The addresses of this machine, in the way hosts are written."""
+    families = (socket.AF_INET, socket.AF_INET6)
+    every = (item for items in psutil.net_if_addrs().values() for item in items)
+    found = {item.address.split("%")[0] for item in every if item.family in families}
+    return {f"[{address}]" if ":" in address else address for address in found}
+
+
+@contextmanager
+def only_one(data: Path) -> Iterator[None]:
+    """Two `up` on one data folder would fight over it."""
+    (data / "run").mkdir(mode=0o700, exist_ok=True)
+    path = data / "run" / "up.lock"
+    try:
+        descriptor = take(path, LOCK_EX | LOCK_NB)
+    except BlockingIOError:
+        other = path.read_text().strip() or "?"
+        raise UpError(
+            f"Citefirst already runs with the data in {data} (process {other}). Stop it, or choose"
+            " another --data."
+        ) from None
+    try:
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, str(os.getpid()).encode())
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def listen(host: str, port: int) -> Iterator[socket.socket]:
+    """The listening socket, taken before anything is started so that a port in use is known at once."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.create_server(address[:2], family=family, backlog=1024)
+    except OSError as error:
+        raise UpError(
+            f"Cannot listen on {host} port {port}: {error.strerror}. Choose another with --port."
+        ) from None
+    with listener:
+        yield listener
