@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from django.db import connection
+
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
     from psycopg import AsyncConnection
@@ -63,8 +65,6 @@ async def scope_of(
 
 def scope_for(user: "User | AnonymousUser", slugs: Iterable[str] | None = None) -> AccessScope:
     """The same through Django's connection, for pages and commands."""
-    from django.db import connection
-
     if user.pk is None:
         return NOTHING
     with connection.cursor() as cursor:
