@@ -24,6 +24,7 @@ class AskPage {
     this.socket = new AskSocket("/ws/ask/");
     this.socket.addEventListener("open", () => this.opened());
     this.socket.addEventListener("lost", (event) => this.lost(event.detail.failures));
+    this.socket.addEventListener("refused", () => this.loggedOut());
     this.socket.addEventListener("frame", (event) => this.received(event.detail));
     this.tabs = new BroadcastChannel("citefirst");
     this.tabs.addEventListener("message", (event) => this.otherTab(event.data));
@@ -111,8 +112,9 @@ class AskPage {
     const view = this.views.get(frame.run);
     if (!view || view.ended) return;
     this.watch();
-    if (frame.seq > 0 && frame.seq <= view.seq) return;
-    if (frame.seq > view.seq + 1) {
+    const refused = frame.type === "error"; // a refusal is no part of the numbered stream
+    if (!refused && frame.seq <= view.seq) return;
+    if (!refused && frame.seq > view.seq + 1) {
       if (!view.catchingUp) this.socket.send({ type: "resume", run: view.id, after: view.seq });
       view.catchingUp = true;
       return;
@@ -159,10 +161,14 @@ class AskPage {
   async checkLogin() {
     try {
       const page = await fetch("/", { method: "HEAD", redirect: "manual" });
-      if (page.type === "opaqueredirect") this.connection("You have been logged out. Reload the page to log in again.");
+      if (page.type === "opaqueredirect") this.loggedOut();
     } catch {
       // No network: the pauses go on.
     }
+  }
+
+  loggedOut() {
+    this.connection("You have been logged out. Reload the page to log in again.");
   }
 
   connection(text) {

@@ -3,6 +3,7 @@
 
 const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 15000;
+const NOT_LOGGED_IN = 4401;
 
 export class AskSocket extends EventTarget {
   constructor(path) {
@@ -38,8 +39,10 @@ export class AskSocket extends EventTarget {
     socket.addEventListener("message", (event) => {
       this.dispatchEvent(new CustomEvent("frame", { detail: JSON.parse(event.data) }));
     });
-    socket.addEventListener("close", () => {
-      if (this.socket === socket) this.lost();
+    socket.addEventListener("close", (event) => {
+      if (this.socket !== socket) return;
+      if (event.code === NOT_LOGGED_IN) this.dispatchEvent(new Event("refused"));
+      else this.lost();
     });
   }
 
