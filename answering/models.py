@@ -5,6 +5,8 @@ import uuid
 from typing import ClassVar
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 
 
@@ -93,3 +95,32 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return f"token of {self.user_id}"
+
+
+class CachedAnswer(models.Model):
+    """A model's answer that may serve the same question again (`caches/answer.py`). It bears no question, only
+    digests of its words; `chunks`, `hashes` and `numbers` are the passages that the model was given."""
+
+    key = models.CharField(max_length=32, help_text="Of scope, words in order, prompt version and model.")
+    profile = models.CharField(max_length=32, blank=True, help_text="MD5 of the asker's profile, which the model saw.")
+    exact = models.CharField(max_length=32, help_text="Of the question's one spelling.")
+    family = models.CharField(max_length=32, help_text="Of scope, prompt version, model and the words that decide.")
+    words = ArrayField(models.BigIntegerField(), help_text="Digests of the content words.")
+    text = models.TextField()
+    numbers = ArrayField(models.IntegerField())
+    chunks = ArrayField(models.BigIntegerField())
+    hashes = ArrayField(models.CharField(max_length=32))
+    cited = ArrayField(models.IntegerField())
+    documents = ArrayField(models.UUIDField())
+    asked_at = models.DateTimeField(help_text="When the question came: newer documents were not seen.")
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["key", "profile"], name="cached_answer_key")]
+        indexes: ClassVar = [
+            models.Index(fields=["family", "-asked_at"], name="cached_answer_family"),
+            models.Index(fields=["asked_at"], name="cached_answer_age"),
+            GinIndex(fields=["documents"], name="cached_answer_documents"),
+        ]
+
+    def __str__(self) -> str:
+        return self.text[:80]
