@@ -32,6 +32,9 @@ class Sizes:
     small: int = 60
 
 
+DEFAULTS = Sizes()
+
+
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """`heading` is a path such as `A › B`; `page` is that of its first line, from 1."""
@@ -68,7 +71,7 @@ def count_tokens(text: str) -> int:
     return len(_TOKENS.findall(text))
 
 
-def chunk(document: ParsedDocument, sizes: Sizes = Sizes()) -> list[Chunk]:
+def chunk(document: ParsedDocument, sizes: Sizes = DEFAULTS) -> list[Chunk]:
     """The chunks of a document, in order; none when it has no text."""
     sections = (
         _pack(list(pieces), sizes) for _, pieces in groupby(_pieces(document, sizes), lambda p: p.path)

@@ -20,6 +20,8 @@ from retrieval.ingestion.parsing.pptx import parse_pptx
 from retrieval.ingestion.parsing.text import csv_delimiter, parse_csv, parse_text
 from retrieval.ingestion.parsing.xlsx import parse_xlsx
 
+DEFAULTS = Limits()
+
 _HTML = re.compile(r"<(?:!doctype\s+html|html|head|body|article|main)\b", re.IGNORECASE)
 _TAGS = re.compile(r"</(?:p|div|table|ul|ol|h[1-6]|span|td)>", re.IGNORECASE)
 _XML = re.compile(r"\s*<\?xml\b")
@@ -27,7 +29,7 @@ _MARKDOWN = re.compile(r"^(?:#{1,6} \S|```|\* \S|- \S|\d\. \S|> \S|\|.*\|$|\S.*\
 _MARKDOWN_NAMES = {".md", ".markdown", ".mdx", ".erb", ".mdown", ".qmd"}
 
 
-def parse(data: bytes, name: str, limits: Limits = Limits()) -> ParsedDocument:
+def parse(data: bytes, name: str, limits: Limits = DEFAULTS) -> ParsedDocument:
     """The document's text. Raises DocumentError, with a reason that an administrator understands."""
     if len(data) > limits.file_bytes:
         size, most = megabytes(len(data)), megabytes(limits.file_bytes)

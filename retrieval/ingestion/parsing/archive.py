@@ -3,6 +3,7 @@ is read."""
 
 import io
 import zipfile
+import zlib
 
 from retrieval.errors import DocumentDamaged, DocumentEncrypted, DocumentTooLarge
 from retrieval.ingestion.blocks import Limits, megabytes
@@ -40,7 +41,7 @@ class Archive:
                 data = member.read(self._left + 1)
         except (KeyError, zipfile.BadZipFile, EOFError, OSError, ValueError, NotImplementedError) as error:
             raise DocumentDamaged(f"The file is damaged: its part {name!r} cannot be read.") from error
-        except zipfile.zlib.error as error:
+        except zlib.error as error:
             raise DocumentDamaged(f"The file is damaged: its part {name!r} cannot be unpacked.") from error
         self._left -= len(data)
         if self._left < 0:

@@ -41,7 +41,7 @@ warnings.filterwarnings("ignore", category=MarkupResemblesLocatorWarning)
 warnings.filterwarnings("ignore", category=XMLParsedAsHTMLWarning)
 
 
-class _Converter(MarkdownConverter):  # type: ignore[misc]
+class _Converter(MarkdownConverter):
     """Markdown with `#` headings; links and pictures leave their text alone."""
 
     def convert_a(self, el: Tag, text: str, parent_tags: set[str]) -> str:

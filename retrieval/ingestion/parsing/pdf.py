@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import pypdfium2
@@ -27,13 +27,15 @@ _JUNK_TITLE = re.compile(r"^(untitled|microsoft|document\d*|slide \d)|\.\w{2,5}$
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """`size` is the font's in points; `top` and `bottom` are measured from the page's foot."""
+    """`size` is the font's in points; `top` is of the first character and `bottom` of the last, from the
+    page's foot; a line that ends in a hyphen comes with the next, joined by U+FFFE."""
 
     page: int
     text: str
     size: float
-    top: float
-    bottom: float
+    top: float = 0
+    bottom: float = 0
+    right: float = 0
 
 
 def parse_pdf(data: bytes, limits: Limits) -> ParsedDocument:
@@ -55,49 +57,70 @@ def _parse(document: pypdfium2.PdfDocument, limits: Limits) -> ParsedDocument:
     pages: list[list[_Line]] = []
     characters = 0
     for number in range(1, count + 1):
-        pages.append(list(_lines(document, number)))
+        pages.append(_lines(document, number))
         characters += sum(len(line.text) for line in pages[-1])
         if characters > limits.characters:
             raise DocumentTooLarge(f"The PDF has more than {limits.characters:,} characters of text.")
     without = [number for number, lines in enumerate(pages, 1) if not lines]
     if ocr.available() and 0 < len(without) <= limits.ocr_pages:
         for number in without:
-            pages[number - 1] = [_Line(number, text, 0, 0, 0) for text in ocr.read_page(document, number)]
+            pages[number - 1] = [_Line(number, text, 0) for text in ocr.read_page(document, number)]
         without = [number for number in without if not pages[number - 1]]
     if len(without) == count:
         raise DocumentEmpty(f"None of the {count:,} pages has text. {SCANNED}" if count > 1 else SCANNED)
     blocks = tuple(_blocks(_without_repeats(pages)))
+    if not any(char.isalnum() for block in blocks for char in block.text):
+        raise DocumentEmpty(SCANNED)
     warnings = (f"{len(without):,} of {count:,} pages have no text: scanned or empty.",) if without else ()
     return ParsedDocument(_title(document, blocks), blocks, "application/pdf", count, warnings)
 
 
-def _lines(document: pypdfium2.PdfDocument, number: int) -> Iterator[_Line]:
+def _lines(document: pypdfium2.PdfDocument, number: int) -> list[_Line]:
     """A page's lines in reading order; a page that is broken has none."""
     try:
         page = document[number - 1]
         text_page = page.get_textpage()
     except pypdfium2.PdfiumError:
-        return
-    text = text_page.get_text_range()
+        return []
+    lines: list[_Line] = []
     place = 0
-    for line in text.split("\n"):
-        stripped = line.strip()
-        if any(char.isalnum() for char in stripped):
-            first = place + len(line) - len(line.lstrip())
-            index = pdfium.FPDFText_GetCharIndexFromTextIndex(text_page, first)
-            size = pdfium.FPDFText_GetFontSize(text_page, index)
-            box = pdfium.FS_RECTF()
-            pdfium.FPDFText_GetLooseCharBox(text_page, index, box)
-            yield _Line(number, stripped, _seen_size(size, box), box.top, box.bottom)
-        place += len(line) + 1
+    for raw in text_page.get_text_range().split("\n"):
+        text = raw.strip()
+        if any(char.isalnum() for char in text):
+            first = place + len(raw) - len(raw.lstrip())
+            _append(lines, text_page, number, text, first)
+        place += len(raw) + 1
     text_page.close()
     page.close()
+    return lines
 
 
-def _seen_size(size: float, box: pdfium.FS_RECTF) -> float:
-    """The size as a reader sees it: some writers scale a font of one point by a matrix."""
-    height = abs(box.top - box.bottom)
-    return height / 1.2 if size <= 2 and height > 2 else size
+def _append(lines: list[_Line], text_page: pypdfium2.PdfTextPage, page: int, text: str, first: int) -> None:
+    """Adds a line, or joins it to the one before when it stands right of that (a raised "2" breaks a
+    line)."""
+    index = pdfium.FPDFText_GetCharIndexFromTextIndex(text_page, first)
+    begin = _box(text_page, index)
+    end = _box(text_page, pdfium.FPDFText_GetCharIndexFromTextIndex(text_page, first + len(text) - 1))
+    before = lines[-1] if lines else None
+    middle = (begin.top + begin.bottom) / 2
+    if (
+        before
+        and before.bottom < middle < before.bottom + 1.3 * before.size
+        and begin.left >= before.right - 1
+    ):
+        lines[-1] = replace(before, text=f"{before.text} {text}", right=end.right)
+        return
+    size = pdfium.FPDFText_GetFontSize(text_page, index)
+    height = begin.top - begin.bottom
+    # Some writers scale a font of one point by a matrix: then the height of a character tells.
+    seen = height / 1.2 if size <= 2 and height > 2 else size
+    lines.append(_Line(page, text, seen, begin.top, end.bottom, end.right))
+
+
+def _box(text_page: pypdfium2.PdfTextPage, index: int) -> pdfium.FS_RECTF:
+    box = pdfium.FS_RECTF()
+    pdfium.FPDFText_GetLooseCharBox(text_page, index, box)
+    return box
 
 
 def _without_repeats(pages: Sequence[list[_Line]]) -> list[list[_Line]]:
@@ -127,26 +150,40 @@ def _repeated(line: _Line, often: set[str]) -> bool:
     return _key(line) in often or bool(_PAGE_NUMBER.match(line.text))
 
 
-def _blocks(pages: Sequence[list[_Line]]) -> Iterator[Block]:
+@dataclass(frozen=True, slots=True)
+class _Style:
+    """What is learned from the whole document: which sizes are headings of which level, which words there
+    are, and whether its writer breaks words (a typesetter does, a word processor's hyphens are its
+    author's)."""
+
+    levels: dict[float, int]
+    words: frozenset[str]
+    breaks_words: bool
+
+
+def _style(lines: Sequence[_Line]) -> _Style:
     sizes: Counter[float] = Counter()
-    for line in (line for lines in pages for line in lines):
+    for line in lines:
         sizes[_rounded(line.size)] += len(line.text)
     body = sizes.most_common(1)[0][0] if sizes else 0.0
-    larger = sorted((size for size in sizes if size >= 1.12 * body and size > 0), reverse=True)
+    larger = sorted((size for size in sizes if size >= 1.15 * body and size > 0), reverse=True)
     levels = {size: min(level, 4) for level, size in enumerate(larger, 1)}
-    words = _words(pages)
+    words = frozenset(word for line in lines for word in line.text.split())
+    broken = sum(line.text.count("\ufffe") for line in lines)
+    return _Style(levels, words, broken > 0.03 * len(lines))
+
+
+def _blocks(pages: Sequence[list[_Line]]) -> Iterator[Block]:
+    style = _style([line for lines in pages for line in lines])
     for lines in pages:
-        width = max((len(line.text) for line in lines), default=0)
-        for group in _paragraphs(lines, levels):
-            yield _block(group, levels, width, words)
+        parts = [part for line in lines for part in line.text.split("\ufffe")]
+        width = max((len(part) for part in parts), default=0)
+        for group in _paragraphs(lines, style.levels):
+            yield _block(group, style, width)
 
 
 def _rounded(size: float) -> float:
     return round(size * 2) / 2
-
-
-def _words(pages: Sequence[list[_Line]]) -> frozenset[str]:
-    return frozenset(word for lines in pages for line in lines for word in line.text.split())
 
 
 def _paragraphs(lines: Sequence[_Line], levels: dict[float, int]) -> Iterator[list[_Line]]:
@@ -177,43 +214,48 @@ def _level(line: _Line, levels: dict[float, int]) -> int:
     return levels.get(_rounded(line.size), 0)
 
 
-def _block(group: list[_Line], levels: dict[float, int], width: int, words: frozenset[str]) -> Block:
-    level = _level(group[0], levels)
-    text = tidy(_joined([line.text for line in group], 0 if level else width, words))
+def _block(group: list[_Line], style: _Style, width: int) -> Block:
+    level = _level(group[0], style.levels)
     page = group[0].page
-    if level and len(text) <= 200:
-        return Block(HEADING, one_line(text), page, level=level)
-    if _BULLET.match(text):
-        return Block(ITEM, text, page, level=1)
-    return Block(TEXT, text, page)
+    heading = one_line(" ".join(line.text for line in group))
+    if level and len(group) <= 3 and len(heading) <= 200:
+        return Block(HEADING, heading, page, level=level)
+    text = tidy(_joined([line.text for line in group], width, style))
+    return Block(ITEM, text, page, level=1) if _BULLET.match(text) else Block(TEXT, text, page)
 
 
-def _joined(lines: Sequence[str], width: int, words: frozenset[str]) -> str:
-    """Lines as running text: a full line goes on in the next, a short one ends (addresses, tables)."""
+def _joined(lines: Sequence[str], width: int, style: _Style) -> str:
+    """Lines as running text: a full line goes on in the next, a short one ends (addresses, rows of
+    tables)."""
     text = lines[0]
     for before, line in pairwise(lines):
         if before.endswith(_HYPHENS) and line[:1].islower():
             text = text[:-1] + "\ufffe" + line
         else:
-            text += ("\n" if len(before) < 0.6 * width else " ") + line
-    return _BROKEN.sub(lambda found: _mended(found[1], found[2], words), text)
+            last = before.rsplit("\ufffe", 1)[-1]
+            text += (" " if len(last) >= 0.8 * width or line[:1].islower() else "\n") + line
+    return _BROKEN.sub(lambda found: _mended(found[1], found[2], style), text)
 
 
-def _mended(left: str, right: str, words: frozenset[str]) -> str:
-    """A word broken at a line's end: its hyphen stays where the document writes it so, or has both halves
-    as words ("cutting-edge") and not the whole."""
+def _mended(left: str, right: str, style: _Style) -> str:
+    """A word broken at a line's end, with its hyphen ("cutting-edge") or without, as it stands elsewhere."""
     whole, hyphenated = left + right, f"{left}-{right}"
-    if whole in words or not right[:1].islower():
-        return whole if whole in words else hyphenated
-    both = left.lower() in words and right in words and len(left) > 2 and len(right) > 2
-    return hyphenated if hyphenated in words or both else whole
+    if whole in style.words:
+        return whole
+    if hyphenated in style.words or not right[:1].islower() or not style.breaks_words:
+        return hyphenated
+    return whole
 
 
 def _title(document: pypdfium2.PdfDocument, blocks: Sequence[Block]) -> str:
-    """The title that the file states, unless it is a writer's default; else the largest heading of its
-    first page."""
+    """The title that the file states, unless it is a writer's default; else that of its cover, or the largest
+    heading of its first page."""
     stated = one_line(document.get_metadata_value("Title"))
     if " " in stated and not _JUNK_TITLE.search(stated):
         return stated
-    first = [block for block in blocks if block.kind == HEADING and block.page == blocks[0].page]
-    return min(first, key=lambda block: block.level).text if first else ""
+    first = [block for block in blocks if block.page == blocks[0].page]
+    named = [block for block in first if block.kind == HEADING and "@" not in block.text]
+    cover = ": ".join(block.text for block in named)
+    if len(named) == len(first) and len(cover) <= 150:
+        return cover
+    return min(named, key=lambda block: block.level).text if named else ""
