@@ -123,11 +123,9 @@ class TantivyIndex:
         self.reload()
 
     def close(self) -> None:
-        """Waits for merges and lets go of the folder's write lock. Reading goes on working."""
-        with self._writing, _translated():
-            if self._writer is not None:
-                self._writer.wait_merging_threads()
-                self._writer = None
+        """Lets go of the folder's write lock; merges under way are given up. Reading goes on working."""
+        with self._writing:
+            self._writer = None
 
     def _opened(self, threads: int) -> IndexWriter:
         if self._writer is None:
