@@ -1,0 +1,55 @@
+from ipaddress import ip_network
+
+import pytest
+
+from qa_site import env
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        ("twelve", lambda: env.integer("X", 1, low=0, high=9)),
+        ("10", lambda: env.integer("X", 1, low=0, high=9)),
+        ("nan", lambda: env.number("X", 1, low=0, high=9)),
+        ("perhaps", lambda: env.flag("X", True)),
+        ("lucene", lambda: env.choice("X", "tantivy", ("tantivy",))),
+        ("ftp://host", lambda: env.url("X", "", ("http", "https"))),
+        ("10.0.0.0/99", lambda: env.networks("X")),
+        ("postgresql://host", lambda: env.database("X", "")),
+        ("postgresql://host:port/name", lambda: env.database("X", "")),
+    ],
+)
+def test_a_bad_value_is_named_with_its_setting(monkeypatch, value, read):
+    monkeypatch.setenv("X", value)
+    with pytest.raises(env.BadSetting) as caught:
+        read()
+    assert str(caught.value).startswith(f"X={value!r} cannot be used: it must be ")
+
+
+def test_an_empty_value_means_the_default(monkeypatch):
+    monkeypatch.setenv("X", " ")
+    assert env.integer("X", 7, low=0, high=9) == 7
+    assert env.flag("X", True) is True
+    assert env.networks("X") == []
+
+
+def test_networks_may_be_single_addresses(monkeypatch):
+    monkeypatch.setenv("X", "10.1.2.3/8, ::1")
+    assert env.networks("X") == [ip_network("10.0.0.0/8"), ip_network("::1/128")]
+
+
+def test_a_database_url_is_taken_apart(monkeypatch):
+    monkeypatch.setenv("X", "postgresql://ada:p%40ss@db.example:6543/library?sslmode=require")
+    read = env.database("X", "")
+    assert (read["USER"], read["PASSWORD"], read["HOST"], read["PORT"]) == (
+        "ada",
+        "p@ss",
+        "db.example",
+        "6543",
+    )
+    assert (read["NAME"], read["OPTIONS"]) == ("library", {"sslmode": "require"})
+
+
+def test_a_database_url_may_name_a_folder_of_sockets(monkeypatch):
+    monkeypatch.setenv("X", "postgresql://postgres@/library?host=/tmp/sockets")
+    assert env.database("X", "")["HOST"] == "/tmp/sockets"
