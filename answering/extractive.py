@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from retrieval.passages import Passage
 from retrieval.sentences import score_sentences
 
-from retrieval.passages import Passage
-
 LEAD_IN = "The documents say:"
+HEADING_WORDS = 6  # a line of so few words that no stop ends is a heading
 LONGEST = 420  # characters of one quoted sentence
 WORTH = 0.5  # of the best sentence's score: what is weaker is not quoted
-FALL = 0.08  # how much a sentence counts for less with each place of its passage in the ranking
+HEADS = 0.6  # of the score of a table's heads that each of its rows gets: they say what its figures are
 
 _ITEM = re.compile(r"^\s*(?:[-*+•–]|\d{1,3}[.)]|[a-zA-Z][.)])\s+")
 _RULE = re.compile(r"^\s*\|?[\s:|-]+\|?\s*$")
@@ -26,7 +26,12 @@ _NUMBERED = re.compile(r"\[(\d{1,4}(?:\s*[,;–-]\s*\d{1,4})*)\]")
 _LEANING = re.compile(
     r"(?:it|this|that|these|those|they|he|she|such|then|also|however|otherwise)\b", re.IGNORECASE
 )
+_STOPS = ".!?。！？…\"'”’)]"
 _WORD = re.compile(r"\w{2,}")
+
+
+_Unit = tuple[int, int, float]
+"""Start, end and score of a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,26 +78,37 @@ def _joined(quotes: list[_Quote]) -> str:
         if quote.list_head and quote.list_head == before.list_head:
             out += ("" if out[-1] in ".!?;:…" else ";") + f" {quote.text}"
         else:
-            gap = " " if quote.unit == before.unit + 1 and out[-1] in ".!?" else " … "
-            out += gap + f"{quote.list_head} {quote.text}".strip()
+            out = _linked(out, f"{quote.list_head} {quote.text}".strip(), quote.unit == before.unit + 1)
     return out
+
+
+def _linked(one: str, other: str, adjacent: bool) -> str:
+    """Two pieces with one ellipsis between them, or none where nothing is left out."""
+    if adjacent and one.endswith(" …") and other.startswith("… "):
+        return f"{one.removesuffix(' …')} {other.removeprefix('… ')}"
+    if adjacent and one[-1] in ".!?":
+        return f"{one} {other}"
+    return f"{one.removesuffix(' …')} … {other.removeprefix('… ')}"
 
 
 def _quotes(question: str, texts: Sequence[str]) -> list[_Quote]:
     """Every sentence of every text that can be quoted and has something of the question."""
-    quotes: list[_Quote] = []
-    spans: list[list[tuple[int, int, float]]] = [[] for _ in texts]
+    units: list[list[_Unit]] = [[] for _ in texts]
     for sentence in score_sentences(question, texts):
-        spans[sentence.passage].append((sentence.start, sentence.end, sentence.score))
-    for place, (text, units) in enumerate(zip(texts, spans, strict=True)):
-        for unit, (_, _, score) in enumerate(units):
-            if score > 0 and (told := _told(text, units, unit)):
-                weight = score / (1 + FALL * place)
-                quotes.append(_Quote(place, told[0], told[1], weight, told[2]))
+        units[sentence.passage].append((sentence.start, sentence.end, sentence.score))
+    quotes: list[_Quote] = []
+    for place, text in enumerate(texts):
+        heads = 0.0
+        for unit, (start, end, score) in enumerate(units[place]):
+            row = text[start:end].startswith("|")
+            told = _told(text, units[place], unit) if score > 0 else None
+            if told:
+                quotes.append(_Quote(place, told[0], told[1], score + HEADS * heads * row, told[2]))
+            heads = (heads or score) if row else 0.0
     return quotes
 
 
-def _told(text: str, units: Sequence[tuple[int, int, float]], unit: int) -> tuple[int, str, str] | None:
+def _told(text: str, units: Sequence[_Unit], unit: int) -> tuple[int, str, str] | None:
     """(place, words, head of its list) of a sentence as it is quoted; None where it says nothing by
     itself."""
     start, end, _ = units[unit]
@@ -113,10 +129,14 @@ def _told(text: str, units: Sequence[tuple[int, int, float]], unit: int) -> tupl
         return None
     if _ITEM.match(line):
         return unit, words, _list_head(text, start)
+    if len(_WORD.findall(line)) <= HEADING_WORDS and words[-1] not in _STOPS:
+        return None
     if _LEANING.match(words) and unit and "\n" not in text[units[unit - 1][0] : start].rstrip():
         words = f"{_clean(text[units[unit - 1][0] : units[unit - 1][1]])} {words}"
-    elif start == 0 and words[0].islower():
+    elif words[0].islower() and (start == 0 or text[start - 1] == " "):
         words = f"… {words}"
+    if text[end : _line_end(text, end)].strip() and words[-1] not in _STOPS:
+        words += " …"
     return unit, words, ""
 
 
