@@ -1,5 +1,5 @@
-"""Conversations, runs and tokens. The question path writes these through psycopg (`store.py`); the ORM serves the
-pages and the admin."""
+"""Conversations, runs and tokens. The question path writes these through psycopg (`store.py`); the ORM serves
+the pages and the admin."""
 
 import uuid
 from typing import ClassVar
@@ -26,7 +26,8 @@ class Conversation(models.Model):
 
 
 class Run(models.Model):
-    """One question and what became of it. The id is the client's, so that the same question never runs twice."""
+    """One question and what became of it. The id is the client's, so that the same question never runs
+    twice."""
 
     class Status(models.TextChoices):
         RUNNING = "running"
@@ -47,7 +48,9 @@ class Run(models.Model):
     route = models.CharField(max_length=12, blank=True)
     answer = models.TextField(blank=True)
     html = models.TextField(blank=True)
-    gist = models.TextField(blank=True, help_text="A sentence or two, for later turns; written when the run is over.")
+    gist = models.TextField(
+        blank=True, help_text="A sentence or two, for later turns; written when the run is over."
+    )
     citations = models.JSONField(default=list)
     cited = models.JSONField(default=list)
     degraded = models.JSONField(default=list)
@@ -98,13 +101,17 @@ class ApiToken(models.Model):
 
 
 class CachedAnswer(models.Model):
-    """A model's answer that may serve the same question again (`caches/answer.py`). It bears no question, only
-    digests of its words; `chunks`, `hashes` and `numbers` are the passages that the model was given."""
+    """A model's answer that may serve the same question again (`caches/answer.py`). It bears no question,
+    only digests of its words; `chunks`, `hashes` and `numbers` are the passages that the model was given."""
 
     key = models.CharField(max_length=32, help_text="Of scope, words in order, prompt version and model.")
-    profile = models.CharField(max_length=32, blank=True, help_text="MD5 of the asker's profile, which the model saw.")
+    profile = models.CharField(
+        max_length=32, blank=True, help_text="MD5 of the asker's profile, which the model saw."
+    )
     exact = models.CharField(max_length=32, help_text="Of the question's one spelling.")
-    family = models.CharField(max_length=32, help_text="Of scope, prompt version, model and the words that decide.")
+    family = models.CharField(
+        max_length=32, help_text="Of scope, prompt version, model and the words that decide."
+    )
     words = ArrayField(models.BigIntegerField(), help_text="Digests of the content words.")
     text = models.TextField()
     numbers = ArrayField(models.IntegerField())
