@@ -32,6 +32,8 @@ const NOTICES = {
   provisional_extract: "The model was slow, so sentences from the sources were shown first.",
   stale_cache: "An earlier answer was used, for nothing better was to be had in time.",
   similar_answer: "This is the answer to a similar question.",
+  stream_cut: "The model broke off; this is what it had said.",
+  deadline: "The answer was not finished in time.",
   llm_hedged: "A second model was asked as well, for the first was slow.",
   llm_failover: "The first model failed; another one answered.",
   log_only: "The answer could not be kept safe from a reload.",
@@ -46,12 +48,12 @@ const CAUSES = [
 ];
 
 const ERRORS = {
-  quota: "You have asked many questions in a short time.",
-  over_quota: "You have asked many questions in a short time.",
-  capacity: "Many questions are being asked just now.",
-  overloaded: "Many questions are being asked just now.",
+  quota_exceeded: "You have asked many questions in a short time.",
+  at_capacity: "Many questions are being asked just now.",
   not_found: "This question is no longer to be found.",
-  unavailable: "Answers cannot be given just now.",
+  unavailable: "The document store could not be reached.",
+  search_unavailable: "The documents could not be searched.",
+  deadline: "No answer came in time.",
 };
 
 const FINISHES = {
