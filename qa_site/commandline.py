@@ -5,9 +5,11 @@ import os
 import sys
 from collections.abc import Sequence
 
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import ManagementUtility
 
+from answering.budgets import Budgets
 from qa_site import env, places
 from qa_site.embedded import Servers
 from qa_site.errors import StartError
@@ -42,6 +44,7 @@ def execute(argv: Sequence[str]) -> None:
 
 def run(argv: list[str]) -> None:
     command = argv[1] if len(argv) > 1 else "help"
+    Budgets.from_milliseconds(settings.BUDGETS_MS)  # with it every setting is read
     utility = ManagementUtility(argv)
     if command in ALONE or command.startswith("-") or {"--help", "-h"} & set(argv):
         utility.execute()
