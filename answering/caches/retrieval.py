@@ -1,0 +1,111 @@
+"""Rankings of questions just searched, for a moment: what typing has fetched is there when Enter is pressed.
+
+A ranking is found again only under the same words, scope, leg and index revision: another reader's scope, a
+new document or a changed group is another key. It stays in the process: the search itself takes a millisecond
+or two."""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from answering.caches.embedding import Outcome
+from answering.caches.lru import LruCache
+from answering.caches.normalise import normal
+from answering.resilience.singleflight import SingleFlight
+from retrieval.access import AccessScope
+from retrieval.embeddings import Vector
+from retrieval.passages import Ranking
+
+MOST_BYTES = 8 * 1024 * 1024
+TTL = 30.0
+"""Seconds. Long enough to finish typing; the bound on age where a revision moves late."""
+
+HIT_BYTES = 120
+"""A Hit with its two numbers and its place in a tuple, about."""
+
+Key = tuple[str, str, str, str, int]
+"""Leg, what is searched for, scope, revision, k."""
+
+
+class Lexical(Protocol):
+    async def search(self, query: str, scope: AccessScope, k: int) -> Ranking: ...
+
+
+class Vectors(Protocol):
+    async def search(self, vector: Vector, scope: AccessScope, k: int, *, timeout: float) -> Ranking: ...
+
+
+class RankingCache:
+    """What both legs keep. `revision` names the state of the index now; equal searches at one time are
+    one."""
+
+    def __init__(
+        self,
+        revision: Callable[[], object],
+        *,
+        on_result: Outcome,
+        most_bytes: int = MOST_BYTES,
+        ttl: float = TTL,
+    ) -> None:
+        self._revision = revision
+        self._on_result = on_result
+        self._flights: SingleFlight[Key, Ranking] = SingleFlight()
+        self._kept: LruCache[Key, Ranking] = LruCache(
+            most_bytes=most_bytes, ttl=ttl, size_of=lambda ranking: HIT_BYTES * (len(ranking) + 4)
+        )
+
+    def get(self, leg: str, what: str, scope: AccessScope, k: int) -> Ranking | None:
+        return self._kept.get(self._key(leg, what, scope, k))
+
+    async def search(
+        self,
+        leg: str,
+        what: str,
+        scope: AccessScope,
+        k: int,
+        work: Callable[[], Awaitable[Ranking]],
+        *,
+        asked: bool,
+    ) -> Ranking:
+        """The ranking kept, or that of `work`. `asked`: for a question and not ahead of one, so it is
+        counted."""
+        key = self._key(leg, what, scope, k)
+        found = self._kept.get(key)
+        if asked:
+            self._on_result("retrieval", "miss" if found is None else "hit")
+        if found is not None:
+            return found
+        ranking = await self._flights.do(key, work)
+        if not ranking.partial:  # it knew only some of the chunks
+            self._kept.put(key, ranking)
+        return ranking
+
+    def _key(self, leg: str, what: str, scope: AccessScope, k: int) -> Key:
+        return leg, what, scope.key, str(self._revision()), k
+
+
+class CachedLexical:
+    """A lexical search that remembers. Raises what the search raises."""
+
+    def __init__(self, search: Lexical, cache: RankingCache) -> None:
+        self._search = search
+        self._cache = cache
+
+    async def search(self, query: str, scope: AccessScope, k: int, *, asked: bool = True) -> Ranking:
+        work = lambda: self._search.search(query, scope, k)  # noqa: E731
+        return await self._cache.search("lexical", normal(query), scope, k, work, asked=asked)
+
+
+class CachedVectors:
+    """A vector search that remembers. Raises what the search raises."""
+
+    def __init__(self, vectors: Vectors, cache: RankingCache) -> None:
+        self._vectors = vectors
+        self._cache = cache
+
+    async def search(
+        self, vector: Vector, scope: AccessScope, k: int, *, timeout: float, asked: bool = True
+    ) -> Ranking:
+        what = hashlib.blake2b(vector.tobytes(), digest_size=16).hexdigest()
+        work = lambda: self._vectors.search(vector, scope, k, timeout=timeout)  # noqa: E731
+        return await self._cache.search("vector", what, scope, k, work, asked=asked)
