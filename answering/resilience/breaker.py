@@ -54,20 +54,23 @@ class Call:
         self._breaker, self._epoch, self.started, self._reported = breaker, epoch, started, False
 
     def succeed(self) -> None:
-        self._report("succeed", 0.0)
+        if self._first_report():
+            self._breaker._settle(self, failed=False)
 
-    def fail(self, retry_after: float = 0.0) -> None:
-        """`retry_after`: the dependency asked to be left alone for so many seconds."""
-        self._report("fail", retry_after)
+    def fail(self, retry_after: float = 0.0, *, at_once: bool = False) -> None:
+        """`retry_after`: the dependency asked to be left alone for so many seconds. `at_once`: no second
+        opinion."""
+        if self._first_report():
+            self._breaker._settle(self, failed=True, retry_after=retry_after, at_once=at_once)
 
     def abandon(self) -> None:
         """The call was cancelled or says nothing of the dependency."""
-        self._report("abandon", 0.0)
+        if self._first_report():
+            self._breaker._leave(self)
 
-    def _report(self, result: str, retry_after: float) -> None:
-        if not self._reported:
-            self._reported = True
-            self._breaker._settle(self, result, retry_after)
+    def _first_report(self) -> bool:
+        first, self._reported = not self._reported, True
+        return first
 
 
 class Breaker:
@@ -146,24 +149,23 @@ class Breaker:
     def _probing(self) -> bool:
         return self._probe is not None and self._clock() - self._probe.started < self._is.probe_seconds
 
-    def _settle(self, call: Call, result: str, retry_after: float) -> None:
-        if call._epoch != self._epoch:
-            return
+    def _leave(self, call: Call) -> None:
         if call is self._probe:
             self._probe = None
-        if result == "abandon":
-            return
-        limit = self._is.slow_after
-        failed = result == "fail" or (limit is not None and self._clock() - call.started > limit)
-        if self._state == "half_open":
-            if failed:
-                self._open(retry_after)
-            else:
-                self._close()
-        elif self._state == "closed":
-            self._record(failed, retry_after)
 
-    def _record(self, failed: bool, retry_after: float) -> None:
+    def _settle(self, call: Call, *, failed: bool, retry_after: float = 0.0, at_once: bool = False) -> None:
+        if call._epoch != self._epoch:
+            return
+        self._leave(call)
+        if self._is.slow_after is not None and self._clock() - call.started > self._is.slow_after:
+            failed = True
+        if self._state == "half_open" and not failed:
+            self._close()
+        elif self._state == "half_open" or (self._state == "closed" and self._too_many(failed, at_once)):
+            self._open(retry_after)
+
+    def _too_many(self, failed: bool, at_once: bool) -> bool:
+        """Records a result; whether it is time to open."""
         now = self._clock()
         self._recent.append((now, failed))
         while self._recent[0][0] < now - self._is.window:
@@ -172,11 +174,11 @@ class Breaker:
         if not failed:
             if now - self._closed_at > self._is.window:
                 self._trips = 0
-            return
+            return False
         calls, failures = len(self._recent), sum(failed for _, failed in self._recent)
-        too_many = calls >= self._is.minimum_calls and failures >= self._is.failure_rate * calls
-        if self._in_a_row >= self._is.consecutive or too_many:
-            self._open(retry_after)
+        return (at_once or self._in_a_row >= self._is.consecutive) or (
+            calls >= self._is.minimum_calls and failures >= self._is.failure_rate * calls
+        )
 
     def _open(self, at_least: float = 0.0) -> None:
         self._trips += 1

@@ -1,0 +1,229 @@
+"""How many calls an upstream takes at once, found out while it works.
+
+Too few waste it, too many only lengthen its queue. Two signs say that it is full: 429, and first tokens that
+take longer than usual. "Usual" is learnt per size of prompt, for a long prompt takes longer on an idle
+server, and only while less than half of the limit is in use: what is slow then is not slow because of us.
+The median of a window is compared, not the mean, and the more the latencies scatter the longer the window: a
+heavy tail is not congestion.
+
+The limit doubles until the first sign, then grows by its square root a window and, beyond where it last met a
+sign (the wall), by one at a time. A sign takes a part of it away, but never goes below `floor`, the
+known-good."""
+
+import asyncio
+import math
+import time
+from dataclasses import dataclass
+from statistics import median
+
+from .deadline import Clock, Deadline
+from .observing import Observer, Silent
+from .shedding import Overloaded, Priority, WaitingRoom, places_for
+
+
+@dataclass(frozen=True, slots=True)
+class LimitSettings:
+    """`tolerance`: how many times the usual first-token latency means congestion. Times in seconds."""
+
+    initial: int = 32
+    floor: int = 8
+    ceiling: int = 1000
+    tolerance: float = 1.5
+    backoff: float = 0.9
+    cooldown: float = 0.5
+    wall_step: float = 2.0
+    wall_memory: float = 60.0
+    exhausted_after: int = 8
+
+
+class AdaptiveLimit:
+    """The number itself: fed with first-token latencies and 429s."""
+
+    def __init__(self, settings: LimitSettings | None = None, *, clock: Clock = time.monotonic) -> None:
+        self._is = settings or LimitSettings()
+        self._clock = clock
+        self._limit = float(max(self._is.initial, self._is.floor))
+        self._usual: dict[int, float] = {}
+        self._scatter = 0.1  # mean absolute log ratio of uncongested latencies
+        self._ratios: list[float] = []
+        self._limited = False
+        self._starting = True
+        self._wall, self._wall_at = math.inf, clock()
+        self._cut_at = self._stepped_at = clock() - self._is.wall_memory
+        self._still_until = clock()
+        self._throttled_in_a_row = 0
+
+    @property
+    def value(self) -> int:
+        return int(self._limit)
+
+    @property
+    def exhausted(self) -> bool:
+        """Nothing but 429s: not a matter of how many at once."""
+        return self._throttled_in_a_row >= self._is.exhausted_after
+
+    def first_token(self, seconds: float, size: int, in_flight: int) -> None:
+        """A first token after `seconds`, for a prompt of class `size`, with `in_flight` calls under way."""
+        self._throttled_in_a_row = 0
+        usual = self._usual.setdefault(size, seconds)
+        ratio = max(seconds, 1e-6) / max(usual, 1e-6)
+        self._learn(size, ratio, idle=in_flight < self._limit / 2)
+        self._limited = self._limited or in_flight >= self.value
+        self._ratios.append(ratio)
+        if self._starting and ratio <= self._is.tolerance and in_flight >= self.value:
+            self._grow(1)
+        if len(self._ratios) >= self._enough():
+            self._end_window()
+
+    def throttled(self, retry_after: float) -> None:
+        """A 429. It does not grow again before `retry_after` seconds."""
+        self._throttled_in_a_row += 1
+        self._still_until = max(self._still_until, self._clock() + min(retry_after, self._is.wall_memory))
+        self._cut(self._is.backoff)
+
+    def _learn(self, size: int, ratio: float, *, idle: bool) -> None:
+        """Moves the usual latency towards the median: each sample a step up or down, whatever its size.
+        Upwards under load only very slowly, or congestion would become usual."""
+        step = 0.05 if ratio < 1 or idle else 0.0005
+        self._usual[size] *= math.exp(step if ratio > 1 else -step if ratio < 1 else 0.0)
+        if idle:
+            self._scatter += 0.05 * (abs(math.log(ratio)) - self._scatter)
+
+    def _enough(self) -> int:
+        """Samples whose median strays to the tolerance by chance once in about a hundred windows."""
+        return min(max(10, math.ceil((4 * self._scatter / math.log(self._is.tolerance)) ** 2)), 100)
+
+    def _end_window(self) -> None:
+        typical, limited = median(self._ratios), self._limited
+        self._ratios.clear()
+        self._limited = False
+        if typical > self._is.tolerance:
+            self._cut(max(0.7, min(self._is.backoff, self._is.tolerance / typical)))
+        elif limited and typical < (1 + self._is.tolerance) / 2:
+            self._grow(math.sqrt(self._limit))
+
+    def _grow(self, by: float) -> None:
+        now = self._clock()
+        if now < self._still_until:
+            return
+        if now - self._wall_at > self._is.wall_memory:
+            self._wall = math.inf
+        if self._limit + by > self._wall:
+            if now - self._stepped_at < self._is.wall_step:
+                return
+            by, self._stepped_at = 1.0, now
+        self._limit = min(self._limit + by, self._is.ceiling)
+
+    def _cut(self, factor: float) -> None:
+        self._starting = False
+        now = self._clock()
+        # One congestion shows in many calls; they cost one cut.
+        if now - self._cut_at < self._is.cooldown:
+            return
+        self._cut_at = self._stepped_at = self._wall_at = now
+        self._ratios.clear()
+        self._limit = max(float(self._is.floor), self._limit * factor)
+        self._wall = self._limit
+
+
+class Slot:
+    """A place among the calls under way; release it in any case."""
+
+    __slots__ = ("_limiter", "_released", "_since")
+
+    def __init__(self, limiter: "AdaptiveLimiter", since: float) -> None:
+        self._limiter, self._since, self._released = limiter, since, False
+
+    def first_token(self, seconds: float, size: int) -> None:
+        self._limiter.adaptive.first_token(seconds, size, self._limiter.in_flight)
+        self._limiter._call_in()  # it may have grown
+
+    def throttled(self, retry_after: float) -> None:
+        self._limiter.adaptive.throttled(retry_after)
+
+    def release(self) -> None:
+        if not self._released:
+            self._released = True
+            self._limiter._free(self._since)
+
+
+class AdaptiveLimiter:
+    """Places for calls of one dependency, and the waiting room in front of them."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: LimitSettings | None = None,
+        *,
+        most_waiting: int = 1000,
+        observer: Observer | None = None,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self.name = name
+        self.adaptive = AdaptiveLimit(settings, clock=clock)
+        self.in_flight = 0
+        self._clock = clock
+        self._observer = observer or Silent()
+        self._held = 0.0
+        self._room: WaitingRoom[Slot] = WaitingRoom(name, most=most_waiting, observer=observer, clock=clock)
+
+    @property
+    def limit(self) -> int:
+        return self.adaptive.value
+
+    @property
+    def waiting(self) -> int:
+        return len(self._room)
+
+    def expected_wait(self, priority: Priority) -> float:
+        """Seconds until a call that came now would start; 0 when it would at once."""
+        return 0.0 if self._fits(priority) else self._room.expected(priority)
+
+    def try_acquire(self, priority: Priority) -> Slot | None:
+        """A place that is free now and that nobody of the same or a higher priority waits for."""
+        first = self._room.first()
+        if (first is not None and first <= priority) or not self._fits(priority):
+            return None
+        return self._take()
+
+    async def acquire(self, priority: Priority, start_by: Deadline) -> Slot:
+        """Raises Overloaded, at once where the wait is hopeless."""
+        if slot := self.try_acquire(priority):
+            return slot
+        place, slot = self._room.enter(priority, start_by), None
+        try:
+            async with asyncio.timeout_at(start_by.at):
+                slot = await place
+                return slot
+        except TimeoutError:
+            raise self._room.shed(priority) from None
+        finally:
+            self._room.leave(priority, place)
+            if slot is None and place.done() and not place.cancelled() and not place.exception():
+                place.result().release()  # called in and cancelled in the same moment
+
+    def _fits(self, priority: Priority) -> bool:
+        return self.in_flight < places_for(priority, self.limit)
+
+    def _take(self) -> Slot:
+        self.in_flight += 1
+        self._report()
+        return Slot(self, self._clock())
+
+    def _free(self, since: float) -> None:
+        self.in_flight -= 1
+        held = self._clock() - since
+        self._held += (held - self._held) * (0.1 if self._held else 1.0)
+        self._room.rate = self.limit / self._held if self._held else math.inf
+        self._call_in()
+        self._report()
+
+    def _call_in(self) -> None:
+        while (priority := self._room.first()) is not None and self._fits(priority):
+            self._room.call_in(priority, self._take())
+
+    def _report(self) -> None:
+        self._observer.limit(self.name, self.limit, self.in_flight)
+
+
+__all__ = ["AdaptiveLimit", "AdaptiveLimiter", "LimitSettings", "Overloaded", "Priority", "Slot"]
