@@ -1,14 +1,24 @@
 """Messages -> tokens, from one of several upstreams."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 
-from .errors import AllUpstreamsFailed, FirstTokenTimeout, StreamCut, UpstreamError
-from .resilience.deadline import Deadline
-from .streams import Chat, ChatStream, Message, Upstream
+from .attempts import Attempt, Request, Route
+from .dispatch import Dispatcher
+from .errors import StreamCut, UpstreamError, UpstreamTimeout
+from .resilience.breaker import Thresholds
+from .resilience.deadline import Clock, Deadline
+from .resilience.hedging import HedgeBudget, HedgeDelay
+from .resilience.limiter import LimitSettings, Priority
+from .resilience.observing import Observer, Silent, State
+from .streams import Message, Upstream
 
-__all__ = ["Generator", "Message", "Token", "Upstream"]
+__all__ = ["Generator", "Health", "Message", "Token", "Upstream"]
+
+# Where another upstream can take over, three failures in ten are reason enough to leave one alone.
+THRESHOLDS = Thresholds(failure_rate=0.3, minimum_calls=20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +34,46 @@ class Token:
         return later if later.restart else replace(self, text=self.text + later.text, upstream=later.upstream)
 
 
+@dataclass(frozen=True, slots=True)
+class Health:
+    """An upstream as the operators see it."""
+
+    name: str
+    state: State
+    limit: int
+    in_flight: int
+    waiting: int
+
+
 class Generator:
-    def __init__(self, upstreams: Sequence[Upstream]) -> None:
-        self._chats = [Chat(upstream) for upstream in upstreams]
+    def __init__(
+        self,
+        upstreams: Sequence[Upstream],
+        *,
+        hedge_budget: HedgeBudget | None = None,
+        hedge_delay: HedgeDelay | None = None,
+        thresholds: Thresholds = THRESHOLDS,
+        limits: LimitSettings | None = None,
+        observer: Observer | None = None,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        """`upstreams` in order of preference; budget and delays may be shared with other hedged calls.
+        `clock` must be the event loop's."""
+        delays, observer = hedge_delay or HedgeDelay(), observer or Silent()
+        self._routes = [
+            Route(
+                upstream,
+                delays,
+                thresholds=thresholds,
+                limits=limits or LimitSettings(),
+                observer=observer,
+                clock=clock,
+            )
+            for upstream in upstreams
+        ]
+        self._dispatcher = Dispatcher(
+            self._routes, budget=hedge_budget or HedgeBudget(), delays=delays, observer=observer, clock=clock
+        )
 
     async def stream(
         self,
@@ -40,38 +87,71 @@ class Generator:
         request_id: str = "",
         on_notice: Callable[[str, str], None] = lambda code, message: None,
     ) -> AsyncIterator[Token]:
-        """Close the iterator (`aclosing`) to stop: that closes the upstream's connection."""
-        if not self._chats:
-            raise AllUpstreamsFailed
-        chat = self._chats[0]
-        name = chat.upstream.name
-        first, shown = deadline.capped(first_token), ""
-        stream: ChatStream | None = None
-        try:
-            async with asyncio.timeout_at(first.at):
-                stream = await chat.open(
-                    messages, max_tokens=max_tokens, deadline=first, request_id=request_id
-                )
-                shown = await anext(stream)
-            yield Token(shown, name)
-            while True:
-                async with asyncio.timeout_at(deadline.capped(token_gap).at):
-                    text = await anext(stream)
-                shown += text
-                yield Token(text, name)
-        except StopAsyncIteration:
-            return
-        except TimeoutError as error:
-            raise (StreamCut(shown, "stalled") if shown else FirstTokenTimeout(name)) from error
-        except UpstreamError as error:
-            raise (StreamCut(shown, "cut") if shown else AllUpstreamsFailed([error])) from error
-        finally:
-            if stream:
-                await stream.aclose()
+        """The answer, token by token. Close the iterator (`aclosing`) to stop: that closes the upstream's
+        connection.
+
+        A stream that breaks off starts anew at another upstream: what was shown stays until the new text is
+        as long, which then comes as one token with `restart`. Raises Shed, AllUpstreamsFailed or
+        FirstTokenTimeout before the first token, StreamCut after it."""
+        request = Request(messages, deadline, first_token, token_gap, max_tokens, request_id)
+        attempt, hedged = await self._dispatcher.begin(request, Priority.named(priority))
+        if hedged:
+            on_notice("llm_hedged", "The first model took its time; another one answered.")
+        elif attempt.route is not self._routes[0]:
+            on_notice("llm_fallback", "The first model is not available; another one answered.")
+        shown = ""
+        while True:
+            try:
+                # No generator in between: closing this one must reach the attempt at once.
+                token = Token(await _caught_up(attempt, shown), attempt.name, restart=bool(shown))
+                shown = token.text
+                yield token
+                while (text := await attempt.next()) is not None:
+                    shown += text
+                    yield Token(text, attempt.name)
+                return
+            except UpstreamError as error:
+                broken, cause = attempt, error
+            finally:
+                await attempt.aclose()
+            attempt = await self._instead_of(broken, shown, cause)
+            on_notice("llm_continued", "The first model broke off; another one answered.")
+
+    def expected_wait(self, priority: str = "interactive") -> float:
+        """Seconds until a question that came now would reach a model; 0 when at once, or when none is up."""
+        candidates = self._dispatcher.candidates()
+        return min(
+            (route.limiter.expected_wait(Priority.named(priority)) for route in candidates), default=0.0
+        )
+
+    def health(self) -> list[Health]:
+        return [
+            Health(r.name, r.breaker.state, r.limiter.limit, r.limiter.in_flight, r.limiter.waiting)
+            for r in self._routes
+        ]
 
     async def warm(self) -> None:
         """Open a connection to each upstream; call it at the start and when somebody begins to type."""
-        await asyncio.gather(*(chat.warm() for chat in self._chats))
+        await asyncio.gather(*(route.chat.warm() for route in self._routes))
 
     async def aclose(self) -> None:
-        await asyncio.gather(*(chat.aclose() for chat in self._chats))
+        await self._dispatcher.aclose()
+
+    async def _instead_of(self, broken: Attempt, shown: str, cause: UpstreamError) -> Attempt:
+        reason = "stalled" if isinstance(cause, UpstreamTimeout) else "cut"
+        cut = StreamCut(shown, "deadline" if broken.request.deadline.expired else reason)
+        try:
+            attempt = await self._dispatcher.instead_of(broken)
+        except UpstreamError as error:
+            raise cut from error
+        if attempt is None:
+            raise cut from cause
+        return attempt
+
+
+async def _caught_up(attempt: Attempt, shown: str) -> str:
+    """The attempt's text once it is as long as what is shown, or at its end."""
+    text = attempt.text
+    while len(text) < len(shown) and (more := await attempt.next()) is not None:
+        text += more
+    return text

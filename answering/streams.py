@@ -106,15 +106,16 @@ class Chat:
     async def open(
         self, messages: Sequence[Message], *, max_tokens: int, deadline: Deadline, request_id: str = ""
     ) -> ChatStream:
-        """Send the request; returns once the headers are here. Raises UpstreamError."""
+        """Send the request; returns once the headers are here. The HTTP client's timeouts are what is left of
+        `deadline`, a second line behind the caller's own. Raises UpstreamError."""
         self._used = time.monotonic()
-        left = max(deadline.remaining(), 0.001)
+        wait = max(deadline.remaining(), 0.001)
         with translated(self.upstream.name):
             stream = await self._client.chat.completions.create(
                 model=self.upstream.model,
                 messages=cast(Any, [{"role": m.role, "content": m.content} for m in messages]),
                 stream=True,
-                timeout=httpx2.Timeout(left, connect=min(left, CONNECT_SECONDS)),
+                timeout=httpx2.Timeout(wait, connect=min(wait, CONNECT_SECONDS)),
                 extra_body={self._cap: max_tokens},
                 extra_headers={REQUEST_ID: request_id} if request_id else None,
             )

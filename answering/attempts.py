@@ -1,0 +1,188 @@
+"""One call of one upstream: to its first token, and on from there; and what that call says about the
+upstream."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from .errors import UpstreamError, UpstreamMalformed, UpstreamRejected, UpstreamThrottled, UpstreamTimeout
+from .resilience.breaker import Breaker, Call, Thresholds
+from .resilience.deadline import Clock, Deadline
+from .resilience.hedging import HedgeDelay, size_class
+from .resilience.limiter import AdaptiveLimiter, LimitSettings, Slot
+from .resilience.observing import Observer
+from .resilience.pulse import Pulse
+from .streams import Chat, ChatStream, Message, Upstream
+
+CHARACTERS_A_TOKEN = 4
+RATED = 10
+"""Texts from which a stream's token rate says something."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked, and by when; `first_token` and `token_gap` in seconds."""
+
+    messages: Sequence[Message]
+    deadline: Deadline
+    first_token: float
+    token_gap: float
+    max_tokens: int
+    request_id: str
+    size: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        characters = sum(len(message.content) for message in self.messages)
+        object.__setattr__(self, "size", size_class(characters // CHARACTERS_A_TOKEN))
+
+
+class Route:
+    """An upstream with its defences, for the life of the process."""
+
+    def __init__(
+        self,
+        upstream: Upstream,
+        delays: HedgeDelay,
+        *,
+        thresholds: Thresholds,
+        limits: LimitSettings,
+        observer: Observer,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self.name = upstream.name
+        self.chat = Chat(upstream)
+        self.delays, self.observer, self.clock = delays, observer, clock
+        self.breaker = Breaker(upstream.name, thresholds, clock=clock, on_change=observer.breaker)
+        self.limiter = AdaptiveLimiter(upstream.name, limits, observer=observer, clock=clock)
+        self.pulse = Pulse(clock=clock)
+        self._usual_rate = 0.0
+
+    @property
+    def closed(self) -> bool:
+        return self.breaker.state == "closed"
+
+    def silent(self, size: int) -> bool:
+        """It says nothing any more, though too little is over yet for its breaker to know."""
+        usual = self.delays.quantile(self.name, size, 0.75)
+        return usual is not None and self.pulse.silent(usual)
+
+    def rated(self, rate: float) -> None:
+        """A stream of `rate` texts a second ended."""
+        self._usual_rate += (rate - self._usual_rate) * (0.1 if self._usual_rate else 1.0)
+        self.observer.token_rate(self.name, rate, self._usual_rate)
+
+
+class Attempt:
+    """`await attempt.first()`, then `await attempt.next()` until None; `aclose` in any case.
+
+    It reports to the route's breaker, limiter, pulse and delays. One that is cancelled says nothing of the
+    upstream, but for what `lost` tells."""
+
+    def __init__(self, route: Route, request: Request, first: Deadline, call: Call, slot: Slot) -> None:
+        self.route, self.request, self.text = route, request, ""
+        self.error: UpstreamError | None = None
+        self._first, self._call, self._slot = first, call, slot
+        self._stream: ChatStream | None = None
+        self._started = self._first_at = self._last_at = route.clock()
+        self._texts = 0
+
+    @property
+    def name(self) -> str:
+        return self.route.name
+
+    async def first(self) -> "Attempt":
+        """Up to the first token, which is then `text`. Raises UpstreamError."""
+        self._started = self.route.clock()
+        key = self.route.pulse.start()
+        try:
+            self.text = await self._opened()
+        except UpstreamError as error:
+            self.error = error
+            self._failed(error)
+            raise
+        finally:
+            self.route.pulse.stop(key)
+        self._succeeded(key)
+        return self
+
+    async def next(self) -> str | None:
+        """The next text, None after the last one. Raises UpstreamError where it is cut or stalls."""
+        assert self._stream is not None
+        try:
+            async with asyncio.timeout_at(self.request.deadline.capped(self.request.token_gap).at):
+                text = await anext(self._stream)
+        except StopAsyncIteration:
+            return None
+        except TimeoutError:
+            raise self._broke(UpstreamTimeout(self.name, "the stream stalled")) from None
+        except UpstreamError as error:
+            raise self._broke(error) from error.__cause__
+        self._texts += 1
+        self._last_at = self.route.clock()
+        return text
+
+    def lost(self, *, late: bool) -> None:
+        """Another call answered first. A `late` one, whose hedge that was, took at least so long, and counts
+        as failed: a call in twenty loses by chance, five in a row do not."""
+        waited, size = self.route.clock() - self._started, self.request.size
+        if self.error or self.text or waited < self.route.delays.delay(self.name, size):
+            return
+        if late and self.route.delays.quantile(self.name, size, 0.5) is not None:
+            self._call.fail()
+        self.route.delays.observe(self.name, size, waited)
+
+    async def aclose(self) -> None:
+        """Closes the connection, frees the place."""
+        self._call.abandon()
+        self._slot.release()
+        if self._texts >= RATED and self._last_at > self._first_at:
+            self.route.rated(self._texts / (self._last_at - self._first_at))
+            self._texts = 0
+        if self._stream is not None:
+            await self._stream.aclose()
+
+    async def _opened(self) -> str:
+        request = self.request
+        try:
+            async with asyncio.timeout_at(self._first.at):
+                self._stream = await self.route.chat.open(
+                    request.messages,
+                    max_tokens=request.max_tokens,
+                    deadline=request.deadline,
+                    request_id=request.request_id,
+                )
+                return await anext(self._stream)
+        except TimeoutError:
+            raise UpstreamTimeout(self.name, "no first token in time") from None
+        except StopAsyncIteration:
+            raise UpstreamMalformed(self.name, "the answer was empty") from None
+
+    def _succeeded(self, key: int) -> None:
+        self._first_at = self._last_at = self.route.clock()
+        seconds = self._first_at - self._started
+        self.route.pulse.beat(key)
+        self.route.delays.observe(self.name, self.request.size, seconds)
+        self._slot.first_token(seconds, self.request.size)
+        self._call.succeed()
+
+    def _failed(self, error: UpstreamError) -> None:
+        if isinstance(error, UpstreamThrottled):
+            # At first a matter of how many at once, which is the limiter's; nothing but 429s is the
+            # breaker's.
+            self._slot.throttled(error.retry_after)
+            if self.route.limiter.adaptive.exhausted or not self.route.closed:
+                self._call.fail(error.retry_after, at_once=True)
+        elif isinstance(error, UpstreamTimeout):
+            self.route.delays.observe(self.name, self.request.size, self.route.clock() - self._started)
+            self._call.fail()
+        elif not isinstance(error, UpstreamRejected):
+            self._call.fail()
+
+    def _broke(self, error: UpstreamError) -> UpstreamError:
+        """After the first token, which was a success of its own. A deadline that is over is nobody's
+        fault."""
+        self.error = error
+        if not self.request.deadline.expired and self.route.closed and (call := self.route.breaker.start()):
+            call.fail()
+        return error
