@@ -81,9 +81,9 @@ _FILLER = frozenset({"the", "an", "please", "pls", "plz", "kindly", "actually", 
 _ASKING = frozenset({"what", "how", "who", "where", "when", "why", "which"})
 # After these "a" is a name and not an article: plan A, hepatitis A.
 _LETTERED = words_of(
-    """annex appendix band block box building category class exhibit form gate grade group hepatitis level
-    option part phase plan schedule section series stage step team tier track type unit variant version vitamin
-    zone"""
+    """annex appendix band block box building category class exhibit form gate grade group hepatitis
+    level option part phase plan schedule section series stage step team tier track type unit variant
+    version vitamin zone"""
 )
 
 _THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")
