@@ -88,7 +88,8 @@ class AsyncTokenAuth(HttpBearer):
     """The same on the question path, without the ORM; `request.auth` is the user's id."""
 
     async def authenticate(self, request: HttpRequest, token: str) -> int | None:
-        return await (await wiring()).store.user_of_token(token)
+        built = await wiring()
+        return await built.store.user_of_token(token)
 
 
 router = Router(auth=AsyncTokenAuth(), tags=["questions"])

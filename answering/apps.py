@@ -4,3 +4,6 @@ from django.apps import AppConfig
 class AnsweringConfig(AppConfig):
     name = "answering"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from answering import checks  # noqa: F401 - registers the checks, which need loaded apps

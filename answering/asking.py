@@ -37,7 +37,11 @@ def collections_field(body: Mapping[str, Any]) -> tuple[str, ...] | None:
     value = body.get("collections")
     if value is None:
         return None
-    if not isinstance(value, list) or len(value) > COLLECTIONS_MOST or not all(isinstance(s, str) for s in value):
+    if (
+        not isinstance(value, list)
+        or len(value) > COLLECTIONS_MOST
+        or not all(isinstance(s, str) for s in value)
+    ):
         raise BadQuestion("`collections` must be a list of slugs, or null for all that you may read.")
     return tuple(value)
 

@@ -27,7 +27,12 @@ class Budgets:
         return budgets
 
     def check(self) -> None:
-        path = {"EMBED": self.embed, "VECTOR": self.vector, "CONTEXT": self.context, "FIRST_TOKEN": self.first_token}
+        path = {
+            "EMBED": self.embed,
+            "VECTOR": self.vector,
+            "CONTEXT": self.context,
+            "FIRST_TOKEN": self.first_token,
+        }
         total = sum(path.values())
         if total > self.answer:
             names = " + ".join(f"BUDGET_{name}_MS" for name in path)

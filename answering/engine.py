@@ -24,7 +24,9 @@ class Engine:
         self.parts = parts
 
     async def __call__(self, live: LiveRun) -> None:
-        run = Run(live.question, Deadline.after(self.parts.budgets.answer), lambda event: _write(live, event))
+        clock = asyncio.get_running_loop().time
+        deadline = Deadline.after(self.parts.budgets.answer, clock)
+        run = Run(live.question, deadline, lambda event: _write(live, event), clock)
         reply = Reply(run)
         reply.restore(live.before)
         terminal = await self._terminal(run, reply, live.stop)
@@ -39,7 +41,9 @@ class Engine:
         work = asyncio.create_task(answer(run, reply, self.parts))
         stopped = asyncio.create_task(stop.wait())
         try:
-            await asyncio.wait({work, stopped}, timeout=run.deadline.remaining(), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(
+                {work, stopped}, timeout=run.deadline.remaining(), return_when=asyncio.FIRST_COMPLETED
+            )
             if work.done():
                 return _ended(run, reply, work)
             if stopped.done():
@@ -83,7 +87,9 @@ def _what_there_is(run: Run, reply: Reply, refusal: Refusal) -> events.Event:
         run.give_up("deadline", "The answer was not finished in time.")
         return reply.end("extractive" if reply.provisional else "partial")
     if text := extract(run.question.text, reply.passages):
-        run.give_up("deadline", "The answer was not finished in time; these sentences are quoted from the sources.")
+        run.give_up(
+            "deadline", "The answer was not finished in time; these sentences are quoted from the sources."
+        )
         reply.whole(text)
         return reply.end("extractive")
     return events.error(refusal.code, str(refusal), refusal.retry_after)

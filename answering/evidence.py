@@ -1,11 +1,12 @@
 """Two rankings -> the passages that an answer may rest on."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from answering.store import Pool
-from retrieval import dedupe, evidence, fusion, passages
+from retrieval import dedupe, evidence, passages
 from retrieval.access import AccessScope
+from retrieval.fusion import fuse
 from retrieval.passages import Passage, Ranking
 
 TOP = 8
@@ -40,13 +41,30 @@ class Chooser:
         extra: Sequence[int] = (),
     ) -> Found:
         """Raises VectorError where Postgres does not give the passages."""
-        fused = fusion.fuse(question, words, meaning, k=POOLED)
+        fused = fuse(question, words, meaning, k=POOLED)
         chunks = list(dict.fromkeys([*fused.chunks, *extra]))
         known = await passages.load(self.pool, chunks, scope, timeout=self.timeout)
         ranked = _ranked([known[chunk] for chunk in chunks if chunk in known], fused, words, meaning)
         kept = tuple(dedupe.fold(ranked))[:TOP]
         answerable = evidence.answerability(question, kept, words, meaning) >= evidence.THRESHOLD
         return Found(route(words, meaning), kept, bool(kept) and answerable)
+
+
+def _ranked(
+    found: Sequence[Passage], fused: Ranking, words: Ranking | None, meaning: Ranking | None
+) -> list[Passage]:
+    """The passages with their ranks and their fused score."""
+    scores = {hit.chunk: hit.score for hit in fused}
+    lexical, vector = (leg.ranks() if leg else {} for leg in (words, meaning))
+    return [
+        replace(
+            passage,
+            score=scores.get(passage.chunk, 0.0),
+            lexical_rank=lexical.get(passage.chunk),
+            vector_rank=vector.get(passage.chunk),
+        )
+        for passage in found
+    ]
 
 
 def route(words: Ranking | None, meaning: Ranking | None) -> str:

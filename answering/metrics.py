@@ -15,7 +15,9 @@ first_token_seconds = Histogram(
     "qa_first_token_seconds", "Question to the model's first token shown.", buckets=STAGE_BUCKETS
 )
 usable_answer_seconds = Histogram(
-    "qa_usable_answer_seconds", "Question to the first useful words, of a model or an extract.", buckets=STAGE_BUCKETS
+    "qa_usable_answer_seconds",
+    "Question to the first useful words, of a model or an extract.",
+    buckets=STAGE_BUCKETS,
 )
 answer_seconds = Histogram("qa_answer_seconds", "Question to the end.", ["finish"], buckets=STAGE_BUCKETS)
 
@@ -23,8 +25,12 @@ answers_total = Counter("qa_answers_total", "Answers by route and finish.", ["ro
 degradations_total = Counter("qa_degradations_total", "What was given up, and why.", ["stage", "reason"])
 cache_requests_total = Counter("qa_cache_requests_total", "Look-ups in a cache.", ["cache", "result"])
 hedges_total = Counter("qa_hedges_total", "Second calls beside a slow first.", ["dependency", "result"])
-prefetch_total = Counter("qa_prefetch_total", "What was fetched ahead, and whether it helped.", ["kind", "result"])
-speculations_total = Counter("qa_speculations_total", "Generations begun on lexical passages alone.", ["result"])
+prefetch_total = Counter(
+    "qa_prefetch_total", "What was fetched ahead, and whether it helped.", ["kind", "result"]
+)
+speculations_total = Counter(
+    "qa_speculations_total", "Generations begun on lexical passages alone.", ["result"]
+)
 shed_total = Counter("qa_shed_total", "Work refused under load.", ["priority"])
 
 breaker_state = Gauge(

@@ -30,7 +30,12 @@ class Vectors(Protocol):
 
 class Chooses(Protocol):
     async def choose(
-        self, question: str, scope: AccessScope, words: Ranking | None, meaning: Ranking | None, extra: Sequence[int]
+        self,
+        question: str,
+        scope: AccessScope,
+        words: Ranking | None,
+        meaning: Ranking | None,
+        extra: Sequence[int],
     ) -> Found: ...
 
 
@@ -51,7 +56,9 @@ class Sources(Protocol):
 
 
 class Answers(Protocol):
-    async def find(self, question: Question, words: "asyncio.Task[Ranking | None]") -> CachedAnswer | None: ...
+    async def find(
+        self, question: Question, words: "asyncio.Task[Ranking | None]"
+    ) -> CachedAnswer | None: ...
 
     async def similar(self, question: Question) -> CachedAnswer | None: ...
 

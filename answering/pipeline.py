@@ -17,7 +17,6 @@ from answering.extractive import extract
 from answering.generation import Message
 from answering.parts import Parts
 from answering.reply import Reply
-from answering.resilience.pacing import TokenPacer
 from answering.stages import Run
 from answering.store import History
 from retrieval.passages import Ranking
@@ -105,7 +104,7 @@ async def from_cache(run: Run, parts: Parts, words: asyncio.Task[Ranking | None]
     return await run.stage("cache", work, budget=CACHE_BUDGET, fallback=None, quiet=True)
 
 
-async def cite(run: Run, reply: Reply, parts: Parts, legs: Legs, extras: asyncio.Task[tuple[int, ...]]) -> bool:
+async def cite(run: Run, reply: Reply, parts: Parts, legs: Legs, extras: asyncio.Task[Sequence[int]]) -> bool:
     """Sends the sources, first those found by words where meaning takes its time; false where they answer nothing."""
     words = await legs.words
     if words and not legs.meaning.done():
@@ -127,7 +126,9 @@ async def choose(
     run: Run, parts: Parts, text: str, words: Ranking | None, meaning: Ranking | None, extra: Sequence[int]
 ) -> Found | None:
     work = lambda: parts.chooser.choose(text, run.question.scope, words, meaning, extra)  # noqa: E731
-    return await run.stage("passages", work, budget=parts.budgets.vector, breaker=parts.breakers.passages, fallback=None)
+    return await run.stage(
+        "passages", work, budget=parts.budgets.vector, breaker=parts.breakers.passages, fallback=None
+    )
 
 
 async def keep_usable(run: Run, reply: Reply, parts: Parts) -> None:
@@ -135,7 +136,9 @@ async def keep_usable(run: Run, reply: Reply, parts: Parts) -> None:
     await asyncio.sleep(parts.budgets.usable - run.elapsed())
     await reply.citable.wait()
     if not reply.text and (text := extract(run.question.text, reply.passages)):
-        run.give_up("provisional_extract", "The model takes its time. Until it answers, this is what the sources say.")
+        run.give_up(
+            "provisional_extract", "The model takes its time. Until it answers, this is what the sources say."
+        )
         reply.offer(text)
 
 
@@ -155,7 +158,12 @@ async def generate(run: Run, reply: Reply, parts: Parts, history: History) -> st
     if reply.text and not reply.provisional:
         return "partial"
     similar = await parts.answers.similar(run.question)
-    return reply.recall(similar) if similar else quote(run, reply)
+    if similar and reply.recall_similar(similar):
+        run.give_up(
+            "similar_answer", "No model answers; this is the answer to a similar question, asked before."
+        )
+        return "cached"
+    return quote(run, reply)
 
 
 async def stream(run: Run, reply: Reply, parts: Parts, messages: Sequence[Message]) -> str:

@@ -24,7 +24,9 @@ class Prompts:
         """The prompt with the sentences that matter least left out."""
         texts = [passage.text for _, passage in passages]
         loop = asyncio.get_running_loop()
-        kept = await loop.run_in_executor(self._executor, lambda: sentences.trim(question, texts, share=SHARE))
+        kept = await loop.run_in_executor(
+            self._executor, lambda: sentences.trim(question, texts, share=SHARE)
+        )
         return _build(question, passages, kept, history)
 
     def whole(self, question: str, passages: Numbered, history: History) -> Sequence[Message]:

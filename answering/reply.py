@@ -2,6 +2,7 @@
 changes its meaning, a provisional extract gives way to a better answer as a whole, and there is one end."""
 
 import asyncio
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,6 +17,8 @@ from retrieval import sentences
 from retrieval.passages import Passage
 
 REFUSAL = "The documents you can read do not say."
+
+CITATION = re.compile(r"\[(\d+)\]")
 
 Numbered = tuple[tuple[int, Passage], ...]
 """Passages with the numbers that they are cited by."""
@@ -43,7 +46,9 @@ def chunk_of(url: str) -> int:
 class Reply:
     """The answer as far as it has been sent."""
 
-    def __init__(self, run: Run, marker: Callable[..., list[list[tuple[int, int]]]] = sentences.marks) -> None:
+    def __init__(
+        self, run: Run, marker: Callable[..., list[list[tuple[int, int]]]] = sentences.marks
+    ) -> None:
         self.run = run
         self.route = "hybrid"
         self.found: Found | None = None
@@ -87,6 +92,16 @@ class Reply:
         self.whole(cached.text)
         return "cached"
 
+    def recall_similar(self, cached: CachedAnswer) -> bool:
+        """Gives the answer to a similar question, under the numbers of the sources that were sent; False where it
+        rests on others."""
+        sent = {passage.chunk: n for n, passage in self.passages}
+        numbers = {n: sent.get(passage.chunk) for n, passage in cached.passages}
+        if any(numbers.get(n) is None for n in cached.cited):
+            return False
+        self.whole(CITATION.sub(lambda found: f"[{numbers.get(int(found[1]))}]", cached.text))
+        return True
+
     def refuse(self) -> str:
         self.whole(REFUSAL)
         return "refused"
@@ -95,7 +110,9 @@ class Reply:
         """Takes over what an earlier process has shown of this run: numbers keep their meaning, text is replaced."""
         for frame in frames:
             if frame["type"] == "citations":
-                self._known = sorted({*self._known, *((p["n"], chunk_of(p["url"])) for p in frame["passages"])})
+                self._known = sorted(
+                    {*self._known, *((p["n"], chunk_of(p["url"])) for p in frame["passages"])}
+                )
                 self.cited_final |= frame["final"]
             elif frame["type"] in {"delta", "replace"}:
                 self.text = frame["text"] if frame["type"] == "replace" else self.text + frame["text"]

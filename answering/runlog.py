@@ -8,6 +8,7 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
@@ -85,7 +86,9 @@ class StreamWriter:
     """Copies a RunLog to its Redis stream. A stream that another process has taken over refuses the copy, and
     `on_lost` is called: the run is no longer ours."""
 
-    def __init__(self, redis: "Redis", log: RunLog, *, on_lost: Callable[[], None], timeout: float = 2.0) -> None:
+    def __init__(
+        self, redis: "Redis", log: RunLog, *, on_lost: Callable[[], None], timeout: float = 2.0
+    ) -> None:
         self.redis = redis
         self.log = log
         self.on_lost = on_lost
@@ -123,29 +126,22 @@ class StreamWriter:
 
 async def stored_frames(redis: "Redis", run: str, after: int = 0) -> list[Frame]:
     """The frames in Redis after number `after`; raises RedisError."""
-    entries = await redis.xrange(stream_key(run), min=f"({after}-0" if after else "-")
+    entries: Any = await redis.xrange(stream_key(run), min=f"({after}-0" if after else "-")
     return [json.loads(fields[b"frame"]) for _, fields in entries]
 
 
 async def follow(redis: "Redis", run: str, after: int = 0) -> AsyncIterator[Frame | None]:
     """The frames of another process' run as they come, until it ends; None when nothing came for a while, so that
     the caller can look whether anybody is still at it. Raises RedisError."""
+    key = stream_key(run)
     while True:
-        found = await redis.xread({stream_key(run): f"{after}-0"}, block=BLOCK, count=200)
+        found: Any = await redis.xread({key: f"{after}-0"}, block=BLOCK, count=200)
         if not found:
             yield None
             continue
-        for frame in _frames(found):
+        for _, fields in found[0][1]:
+            frame = json.loads(fields[b"frame"])
             after = frame["seq"]
             yield frame
             if frame["type"] in TERMINAL:
                 return
-
-
-def _frames(found: object) -> list[Frame]:
-    streams = found.items() if isinstance(found, dict) else found  # RESP3 gives a mapping, RESP2 pairs
-    frames: list[Frame] = []
-    for _, entries in streams:  # type: ignore[attr-defined]
-        groups = entries if entries and isinstance(entries[0][0], bytes) else [e for group in entries for e in group]
-        frames.extend(json.loads(fields[b"frame"]) for _, fields in groups)
-    return frames

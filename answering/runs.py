@@ -97,7 +97,9 @@ class RunManager:
         except TimeoutError as error:
             raise StoreUnavailable from error
         if begun.new:
-            question = Question(ask.run, ask.user, ask.text, begun.conversation, begun.scope, ask.priority, ask.fresh)
+            question = Question(
+                ask.run, ask.user, ask.text, begun.conversation, begun.scope, ask.priority, ask.fresh
+            )
             self.launch(LiveRun(question, RunLog(ask.run)), events.accepted(begun.conversation, ask.text))
 
     def launch(self, live: LiveRun, opening: events.Event | None = None) -> None:
@@ -110,7 +112,7 @@ class RunManager:
     async def _work(self, live: LiveRun) -> None:
         task = asyncio.current_task()
         assert task is not None
-        copying = asyncio.create_task(StreamWriter(self.redis, live.log, on_lost=task.cancel).run())
+        copying = asyncio.create_task(StreamWriter(self.redis, live.log, on_lost=lambda: _cancel(task)).run())
         try:
             await self._answer(live)
             await copying
@@ -155,7 +157,11 @@ class RunManager:
             if live.log.complete:
                 return
         stored = await self.store.run(run, user)
-        frames = self._elsewhere(run, user, after) if stored["status"] == "running" else self._replay(stored, after)
+        frames = (
+            self._elsewhere(run, user, after)
+            if stored["status"] == "running"
+            else self._replay(stored, after)
+        )
         async for frame in frames:
             yield frame
 
@@ -180,6 +186,12 @@ class RunManager:
         except (RedisError, OSError) as error:
             raise StoreUnavailable from error
 
+    async def settled(self, run: str) -> None:
+        """Waits until a run of this process is over and stored."""
+        live = self._live.get(run)
+        if live is not None and live.task is not None:
+            await asyncio.wait({live.task})
+
     async def stop(self, run: str, user: int) -> None:
         """Ends a run early, keeping what there is. Raises NotFound for another's run."""
         live = self._live.get(run)
@@ -197,3 +209,6 @@ class RunManager:
         if live is not None and live.question.user == user:
             live.stop.set()
 
+
+def _cancel(task: "asyncio.Task[None]") -> None:
+    task.cancel()

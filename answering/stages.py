@@ -5,7 +5,6 @@ counts its outcome, and returns the fallback where the work does not come to an 
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -66,19 +65,19 @@ class StageTiming:
 
 @dataclass(slots=True)
 class Run:
-    """One question under way. `send` writes an event to the run's log."""
+    """One question under way. `send` writes an event to the run's log; `clock` is that of the event loop."""
 
     question: Question
     deadline: Deadline
     send: Callable[[events.Event], None]
-    clock: Callable[[], float] = time.monotonic
-    started: float = 0.0
+    clock: Callable[[], float]
+    started: float = field(init=False)
     stages: list[StageTiming] = field(default_factory=list)
     degraded: list[str] = field(default_factory=list)
     marks: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.started = self.started or self.clock()
+        self.started = self.clock()
 
     def elapsed(self) -> float:
         """Seconds since the question came."""
@@ -123,8 +122,10 @@ class Run:
             outcome = "shed"
         except (RetrievalError, AnsweringError, OSError) as error:
             outcome = "error"
-            logger.warning("stage failed", extra={"stage": name, "run": self.question.run, "cause": repr(error)})
-        except Exception:  # noqa: BLE001 - a bug degrades like any other failure, but is logged with its stack
+            logger.warning(
+                "stage failed", extra={"stage": name, "run": self.question.run, "cause": repr(error)}
+            )
+        except Exception:
             outcome = "error"
             logger.exception("unexpected", extra={"stage": name, "run": self.question.run})
         finally:

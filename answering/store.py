@@ -11,8 +11,9 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
-from answering.events import Frame
 from answering.errors import NotFound, StoreUnavailable
+from answering.events import Frame
+from answering.gists import gist
 from answering.prompt import Turn
 from answering.stages import Question
 from retrieval.access import SCOPE_SQL, AccessScope, narrowed
@@ -71,6 +72,15 @@ _READABLE = """
     SELECT count(*) FILTER (WHERE d.id IS NULL) AS hidden
     FROM unnest(%(documents)s::uuid[]) AS wanted LEFT JOIN retrieval_document d
         ON d.id = wanted AND d.collection_id = ANY(%(scope)s)
+"""
+
+# The turn that has just become older than those told in full, where nobody has summed it up yet.
+_FALLEN = """
+    SELECT r.id, r.question, r.answer FROM (
+        SELECT id, question, answer, gist FROM answering_run
+        WHERE conversation_id = %(conversation)s AND status = 'done' AND answer <> ''
+        ORDER BY created_at DESC OFFSET %(most)s LIMIT 1) r
+    WHERE r.gist = ''
 """
 
 _PROFILE = "SELECT role, location, about FROM answering_profile WHERE user_id = %(user)s"
@@ -212,9 +222,21 @@ class RunStore:
         profiles = await self._all(_PROFILE, values)
         return History(
             turns=tuple(Turn(row["question"], row["answer"]) for row in reversed(rows[:TURNS])),
-            summary=" ".join(row["gist"] for row in reversed(rows[TURNS:]) if row["gist"]),
+            summary="\n".join(
+                row["gist"] or gist(row["question"], row["answer"]) for row in reversed(rows[TURNS:])
+            ),
             profile=", ".join(text for text in profiles[0].values() if text) if profiles else "",
             chunks=_chunks(rows[0]["citations"]) if rows else (),
+        )
+
+    async def fallen_turn(self, conversation: str) -> tuple[str, str, str] | None:
+        """(run, question, answer) of the turn that is no longer told in full and has no gist yet."""
+        rows = await self._all(_FALLEN, {"conversation": conversation, "most": TURNS})
+        return (str(rows[0]["id"]), rows[0]["question"], rows[0]["answer"]) if rows else None
+
+    async def set_gist(self, run: str, text: str) -> None:
+        await self._all(
+            "UPDATE answering_run SET gist = %(gist)s WHERE id = %(run)s", {"run": run, "gist": text}
         )
 
     async def may_replay(self, user: int, frames: Sequence[Frame]) -> bool:
@@ -227,7 +249,8 @@ class RunStore:
     async def run(self, run: str, user: int) -> dict[str, Any]:
         """The stored run. Raises NotFound where there is none, or it is another's."""
         rows = await self._all(
-            "SELECT * FROM answering_run WHERE id = %(run)s AND user_id = %(user)s", {"run": run, "user": user}
+            "SELECT * FROM answering_run WHERE id = %(run)s AND user_id = %(user)s",
+            {"run": run, "user": user},
         )
         if not rows:
             raise NotFound("There is no such run.")

@@ -87,7 +87,9 @@ async def _state(check: Check, built: Wiring) -> str:
 def metrics(request: HttpRequest) -> HttpResponse:
     """Prometheus' page, for staff, a staff member's token, or the networks of METRICS_ALLOW."""
     if not _may_see_metrics(request):
-        return HttpResponse("Log in as staff, send a token, or set METRICS_ALLOW.\n", status=403, content_type="text/plain")
+        return HttpResponse(
+            "Log in as staff, send a token, or set METRICS_ALLOW.\n", status=403, content_type="text/plain"
+        )
     return ExportToDjangoView(request)
 
 

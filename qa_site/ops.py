@@ -21,7 +21,12 @@ from prometheus_client import REGISTRY, CollectorRegistry, multiprocess
 
 from answering.models import Run
 
-SPANS = {"15m": timedelta(minutes=15), "1h": timedelta(hours=1), "24h": timedelta(days=1), "7d": timedelta(days=7)}
+SPANS = {
+    "15m": timedelta(minutes=15),
+    "1h": timedelta(hours=1),
+    "24h": timedelta(days=1),
+    "7d": timedelta(days=7),
+}
 
 SHOWN = 10
 
@@ -180,4 +185,7 @@ def _by_label(samples: Samples, metric: str, row: str, column: str) -> list[dict
     for labels, value in samples.get(metric, []):
         counts = table.setdefault(labels[row], {})
         counts[labels[column]] = counts.get(labels[column], 0) + int(value)
-    return [{"name": name, "counts": counts, "total": sum(counts.values())} for name, counts in sorted(table.items())]
+    return [
+        {"name": name, "counts": counts, "total": sum(counts.values())}
+        for name, counts in sorted(table.items())
+    ]

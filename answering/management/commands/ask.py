@@ -1,0 +1,105 @@
+import asyncio
+import json
+import sys
+import uuid
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from answering.asking import read_ask
+from answering.errors import AnsweringError
+from answering.events import Frame
+from answering.reporting import error_event
+from answering.wiring import Wiring, build
+
+
+class Command(BaseCommand):
+    help = (
+        "Streams one answer: its sources first, then the text, then what was given up and each stage's time."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("question", metavar="QUESTION")
+        parser.add_argument(
+            "--user", help="ask as this user, with what they may read (default: the first superuser)"
+        )
+        parser.add_argument("--json", action="store_true", help="print the frames as JSON, one a line")
+
+    def handle(self, *args: Any, question: str, user: str | None, json: bool, **options: Any) -> None:
+        asker = self._asker(user)
+        if not asyncio.run(self._ask(question, asker.pk, json)):
+            sys.exit(1)
+
+    @staticmethod
+    def _asker(name: str | None) -> User:
+        users = User.objects.filter(is_active=True)
+        found = users.filter(username=name) if name else users.filter(is_superuser=True).order_by("pk")
+        asker = found.first()
+        if asker is None:
+            raise CommandError(
+                f"There is no active user {name!r}." if name else "There is no superuser to ask as."
+            )
+        return asker
+
+    async def _ask(self, question: str, user: int, as_json: bool) -> bool:
+        """Whether the question came to an answer."""
+        built = await build()
+        try:
+            ask = read_ask({"id": str(uuid.uuid4()), "question": question}, user, "interactive")
+            return await self._show(built, ask, as_json)
+        except AnsweringError as error:
+            self._line(error_event(error).frame("", 1), as_json)
+            return False
+        finally:
+            await built.aclose()
+
+    async def _show(self, built: Wiring, ask: Any, as_json: bool) -> bool:
+        kind = ""
+        async for frame in await built.ask(ask):
+            kind = frame["type"]
+            self._line(frame, as_json)
+        await built.runs.settled(ask.run)
+        return kind == "done"
+
+    def _line(self, frame: Frame, as_json: bool) -> None:
+        if as_json:
+            self.stdout.write(json.dumps(frame, ensure_ascii=False))
+        else:
+            show = getattr(self, f"_on_{frame['type']}", None)
+            if show is not None:
+                show(frame)
+        self.stdout.flush()
+
+    def _on_citations(self, frame: Frame) -> None:
+        if not frame["passages"]:
+            return
+        self.stdout.write("Sources" if frame["final"] else "Sources so far")
+        for passage in frame["passages"]:
+            place = " › ".join(part for part in (passage["title"], passage["heading"]) if part)
+            page = f", page {passage['page']}" if passage["page"] else ""
+            self.stdout.write(f"  [{passage['n']}] {place}{page} ({passage['collection']})")
+        self.stdout.write("")
+
+    def _on_delta(self, frame: Frame) -> None:
+        self.stdout.write(frame["text"], ending="")
+
+    def _on_replace(self, frame: Frame) -> None:
+        self.stdout.write(f"\n\n{frame['text']}", ending="")
+
+    def _on_notice(self, frame: Frame) -> None:
+        self.stderr.write(f"({frame['message']})")
+
+    def _on_error(self, frame: Frame) -> None:
+        wait = f" Try again in {frame['retry_after']:.0f} s." if frame["retry_after"] else ""
+        self.stderr.write(f"{frame['message']}{wait}")
+
+    def _on_done(self, frame: Frame) -> None:
+        self.stdout.write(f"\n\n{frame['finish']} by {frame['route']}")
+        if frame["degraded"]:
+            self.stdout.write("given up: " + ", ".join(frame["degraded"]))
+        for stage in frame["stages"]:
+            outcome = "" if stage["outcome"] == "ok" else f"  {stage['outcome']}"
+            self.stdout.write(
+                f"  {stage['stage']:<14}{stage['start_ms']:>8.1f} + {stage['ms']:.1f} ms{outcome}"
+            )

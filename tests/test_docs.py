@@ -1,0 +1,95 @@
+"""Facts in the documentation that must not rot: a setting, metric, stage or command without its line fails here."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from prometheus_client import REGISTRY
+
+from answering import metrics as answering_metrics
+from answering.budgets import Budgets
+from retrieval import metrics as retrieval_metrics
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
+
+
+def page(name: str) -> str:
+    return (DOCS / name).read_text()
+
+
+def settings_read() -> set[str]:
+    """The names given to the readers of `env`, in the settings and where folders are found."""
+    names: set[str] = set()
+    for path in (ROOT / "qa_site").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and ast.unparse(node.func.value) == "env"
+                and node.args
+                and isinstance(node.args[0], ast.Constant)
+            ):
+                names.add(str(node.args[0].value))
+    return names | {f"BUDGET_{field.upper()}_MS" for field in Budgets.__dataclass_fields__}
+
+
+def stages_named() -> set[str]:
+    """The stages that a run can have."""
+    names: set[str] = set()
+    for path in (ROOT / "answering").rglob("*.py"):
+        names |= set(re.findall(r"run\.(?:stage|record)\(\s*\"(\w+)\"", path.read_text()))
+    return names
+
+
+def commands() -> set[str]:
+    return {
+        path.stem
+        for app in ("qa_site", "retrieval", "answering")
+        for path in (ROOT / app / "management" / "commands").glob("[a-z]*.py")
+    }
+
+
+def metric_names() -> set[str]:
+    assert answering_metrics
+    assert retrieval_metrics
+    return {
+        metric.name + ("_total" if metric.type == "counter" else "")
+        for metric in REGISTRY.collect()
+        if metric.name.startswith("qa_")
+    }
+
+
+@pytest.mark.parametrize("name", sorted(settings_read()))
+def test_every_setting_is_documented(name: str) -> None:
+    assert f"`{name}`" in page("configuration.md")
+
+
+@pytest.mark.parametrize("name", sorted(metric_names()))
+def test_every_metric_is_documented(name: str) -> None:
+    assert f"`{name}" in page("metrics.md")
+
+
+def test_no_metric_is_documented_that_does_not_exist() -> None:
+    assert set(re.findall(r"^\| `(qa_\w+)", page("metrics.md"), re.MULTILINE)) <= metric_names()
+
+
+@pytest.mark.parametrize("name", sorted(stages_named()))
+def test_every_stage_is_documented(name: str) -> None:
+    assert f"| `{name}` |" in page("architecture.md")
+
+
+@pytest.mark.parametrize("name", sorted(commands()))
+def test_every_command_is_documented(name: str) -> None:
+    assert f"manage.py {name}" in page("commands.md")
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    broken = [
+        f"{path.relative_to(ROOT)}: {target}"
+        for path in [ROOT / "README.md", *DOCS.rglob("*.md")]
+        for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", path.read_text())
+        if not (path.parent / target).exists()
+    ]
+    assert not broken

@@ -1,0 +1,207 @@
+"""The pipeline under a controlled clock: what runs beside what, and what each failure gives way to."""
+
+import asyncio
+import itertools
+
+import pytest
+
+from answering.budgets import Budgets
+from answering.errors import AllUpstreamsFailed, Shed
+from answering.runlog import RunLog
+from answering.runs import LiveRun
+from tests.clock import autojump
+from tests.fake_parts import HANG, REFUSED, RUN, Played, Script, play, question
+
+TERMINAL = {"done", "error"}
+
+
+def assert_well_formed(played: Played) -> None:
+    kinds = [frame["type"] for frame in played.frames]
+    assert [frame["seq"] for frame in played.frames] == list(range(1, len(kinds) + 1))
+    assert sum(kind in TERMINAL for kind in kinds) == 1
+    assert kinds[-1] in TERMINAL
+    texts = [place for place, kind in enumerate(kinds) if kind in {"delta", "replace"}]
+    if texts:
+        assert "citations" in kinds[: texts[0]]
+    finals = [frame["final"] for frame in played.of("citations")]
+    assert finals in ([], [True], [False], [False, True])
+    if played.last["type"] == "done":
+        known = {p["n"] for frame in played.of("citations") for p in frame["passages"]}
+        assert set(played.last["cited"]) <= known
+
+
+@autojump
+async def test_sources_come_before_words_and_the_run_is_whole() -> None:
+    played = await play(Script())
+    assert_well_formed(played)
+    assert played.last["finish"] == "complete"
+    assert played.last["route"] == "hybrid"
+    assert played.last["degraded"] == []
+    assert played.text == "You get 21 days of annual leave [1]."
+    assert played.last["cited"] == [1]
+
+
+@autojump
+async def test_searches_intent_and_conversation_start_together() -> None:
+    script = Script()
+    await play(script)
+    began = [script.started[name] for name in ("lexical", "embed", "intent", "history")]
+    assert max(began) - min(began) < 0.005
+
+
+@autojump
+async def test_first_token_takes_the_critical_path_and_not_the_sum() -> None:
+    played = await play(Script(embed=0.4, lexical=0.3, vector=0.15, history=0.1, first_token=1.2))
+    critical = 0.4 + 0.15 + 1.2
+    assert critical <= played.record["first_token_ms"] / 1000 <= critical * 1.03
+
+
+@autojump
+async def test_sources_found_by_words_are_shown_while_the_meaning_is_awaited() -> None:
+    played = await play(Script(embed=0.4))
+    first, last = played.of("citations")
+    assert (first["final"], first["route"]) == (False, "lexical")
+    assert (last["final"], last["route"]) == (True, "hybrid")
+    assert played.record["first_citation_ms"] < 400
+
+
+@autojump
+async def test_a_passage_keeps_its_number_from_provisional_to_final() -> None:
+    played = await play(Script(words=(1, 2), meaning=(3, 2)))
+    first, last = ({p["url"]: p["n"] for p in frame["passages"]} for frame in played.of("citations"))
+    assert all(last[url] == n for url, n in first.items() if url in last)
+    assert len(set(last.values())) == len(last)
+
+
+@pytest.mark.parametrize("how", [HANG, REFUSED["embed"]])
+def test_without_an_embedder_words_answer_alone(how: float | Exception) -> None:
+    @autojump
+    async def run() -> None:
+        played = await play(Script(embed=how))
+        assert_well_formed(played)
+        assert (played.last["finish"], played.last["route"]) == ("complete", "lexical")
+        assert [code for code in played.last["degraded"] if code.startswith("embed_")]
+        assert played.record["first_token_ms"] <= 1600
+
+    run()
+
+
+@pytest.mark.parametrize("how", [HANG, REFUSED["lexical"]])
+def test_without_a_lexical_index_meaning_answers_alone(how: float | Exception) -> None:
+    @autojump
+    async def run() -> None:
+        played = await play(Script(lexical=how))
+        assert_well_formed(played)
+        assert (played.last["finish"], played.last["route"]) == ("complete", "vector")
+
+    run()
+
+
+@autojump
+async def test_without_either_search_the_reader_is_told_to_try_again() -> None:
+    played = await play(Script(lexical=REFUSED["lexical"], embed=REFUSED["embed"]))
+    assert_well_formed(played)
+    assert played.last["code"] == "search_unavailable"
+    assert played.last["retry_after"]
+
+
+@autojump
+async def test_a_slow_model_is_preceded_by_an_extract_that_it_replaces() -> None:
+    played = await play(Script(first_token=2.9), Budgets(usable=1.0))
+    assert_well_formed(played)
+    assert "provisional_extract" in played.last["degraded"]
+    assert played.record["usable_ms"] == pytest.approx(1000, rel=0.05)
+    assert played.of("replace")
+    assert played.text == "You get 21 days of annual leave [1]."
+    assert played.last["finish"] == "complete"
+
+
+@pytest.mark.parametrize("how", [HANG, AllUpstreamsFailed(), Shed(1)])
+def test_without_a_model_the_sources_are_quoted(how: float | Exception) -> None:
+    @autojump
+    async def run() -> None:
+        played = await play(Script(first_token=how))
+        assert_well_formed(played)
+        assert played.last["finish"] == "extractive"
+        assert "days of annual leave" in played.text
+        assert played.last["cited"]
+
+    run()
+
+
+@autojump
+async def test_no_model_configured_is_no_degradation() -> None:
+    played = await play(Script(model=False))
+    assert_well_formed(played)
+    assert (played.last["finish"], played.last["degraded"]) == ("extractive", [])
+
+
+@autojump
+async def test_what_the_documents_do_not_say_is_refused() -> None:
+    played = await play(Script(answerable=False))
+    assert_well_formed(played)
+    assert played.last["finish"] == "refused"
+    assert not played.parts.prompts_seen
+
+
+@autojump
+async def test_nothing_readable_is_refused_as_if_nothing_were_there() -> None:
+    played = await play(Script(words=(), meaning=()))
+    assert_well_formed(played)
+    assert played.last["finish"] == "refused"
+
+
+@autojump
+async def test_a_stop_keeps_what_was_said() -> None:
+    live = LiveRun(question(), RunLog(RUN))
+    script = Script(answer=" ".join(["word"] * 200), gap=0.05)
+
+    async def stop_after_three_words() -> None:
+        async for frame in live.log.read():
+            if frame["type"] == "delta" and frame["seq"] > 5:
+                live.stop.set()
+                return
+
+    stopper = asyncio.create_task(stop_after_three_words())
+    played = await play(script, live=live)
+    await stopper
+    assert_well_formed(played)
+    assert played.last["finish"] == "stopped"
+    assert 0 < len(played.text.split()) < 20
+
+
+@autojump
+async def test_only_whole_undegraded_answers_are_remembered() -> None:
+    whole = await play(Script())
+    degraded = await play(Script(embed=REFUSED["embed"]))
+    assert whole.parts.remembered == [whole.text]
+    assert degraded.parts.remembered == []
+
+
+FAULTS = ("lexical", "embed", "vector", "passages", "history", "first_token")
+HOW = ("ok", "slow", "error", "hang")
+SLOW = {"lexical": 0.3, "embed": 0.8, "vector": 0.4, "passages": 0.4, "history": 0.1, "first_token": 2.4}
+
+
+@pytest.mark.parametrize(("first", "second"), itertools.combinations(FAULTS, 2))
+def test_every_pair_of_faults_ends_in_one_terminal_frame_in_time(first: str, second: str) -> None:
+    @autojump
+    async def run() -> None:
+        for how_first, how_second in itertools.product(HOW, HOW):
+            script = Script()
+            for name, how in ((first, how_first), (second, how_second)):
+                value = {"slow": SLOW[name], "hang": HANG, "error": REFUSED.get(name, OSError("gone"))}.get(
+                    how
+                )
+                if value is not None:
+                    setattr(script, name, value)
+            played = await play(script)
+            assert_well_formed(played)
+            assert played.seconds < 8
+            legs = {"lexical": script.lexical, "vector": script.vector, "embed": script.embed}
+            broken = {name for name, value in legs.items() if isinstance(value, Exception) or value == HANG}
+            if played.last["type"] == "done" and played.last["finish"] != "refused":
+                assert ("lexical" in broken) == (played.last["route"] == "vector")
+                assert bool(broken & {"vector", "embed"}) == (played.last["route"] == "lexical")
+
+    run()
