@@ -1,0 +1,36 @@
+"""The files of deploy/ and docker-compose.yml speak of things that exist."""
+
+import json
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+ALERTS = (ROOT / "deploy/prometheus/alerts.yml").read_text()
+DASHBOARD = json.loads((ROOT / "deploy/grafana/dashboards/citefirst.json").read_text())
+COMPOSE = (ROOT / "docker-compose.yml").read_text()
+
+
+def documented_metrics():
+    return set(re.findall(r"^\| `(qa_\w+)`", (ROOT / "docs/metrics.md").read_text(), re.MULTILINE))
+
+
+def metrics_in(text):
+    return {re.sub("_(bucket|count|sum)$", "", name) for name in re.findall(r"\bqa_\w+", text)}
+
+
+def test_alerts_watch_metrics_that_exist():
+    assert metrics_in(ALERTS) <= documented_metrics()
+
+
+def test_the_dashboard_shows_metrics_that_exist():
+    shown = " ".join(target["expr"] for panel in DASHBOARD["panels"] for target in panel.get("targets", ()))
+    assert metrics_in(shown) <= documented_metrics()
+    assert metrics_in(shown) >= {"qa_usable_answer_seconds", "qa_stage_seconds", "qa_breaker_state"}
+
+
+def test_the_compose_file_passes_every_model_setting_on():
+    settings = (ROOT / "qa_site/settings.py").read_text()
+    models = set(re.findall(r'"((?:OPENAI|FALLBACK|EMBEDDING)_\w+|ANSWER_MODEL|FAST_MODEL)"', settings))
+    missing = {name for name in models if f"{name}: ${{{name}" not in COMPOSE}
+    assert models
+    assert not missing
