@@ -24,7 +24,7 @@ MOST_TERMS = 48
 """Terms a question is searched with; a question of 35 very common words costs 200 ms at a million chunks."""
 
 LONGEST_TERM = 64
-HEADING_WEIGHT = 2
+TITLE_WEIGHT, HEADING_WEIGHT = 2, 2  # how often each counts; docs/retrieval.md has the measurements
 DEFAULT = "en"
 
 JOINT = "ˑ"  # a letter to Unicode, so that tokenizers keep it, and found in no text
@@ -119,10 +119,10 @@ def query_terms(question: str, language: str = DEFAULT) -> list[str]:
 
 
 def weighted(title: str, heading: str, text: str) -> str:
-    """What is indexed of a chunk: its text with title and headings in front, the headings counted twice.
+    """What is indexed of a chunk: its text with title and headings in front, each counted twice.
 
-    One field with repeated headings is BM25F with whole-number weights, and the same in every engine."""
-    return prepare("\n".join([title, *([heading] * HEADING_WEIGHT), text]))
+    One field with repeated parts is BM25F with whole-number weights, and the same in every engine."""
+    return prepare("\n".join([*([title] * TITLE_WEIGHT), *([heading] * HEADING_WEIGHT), text]))
 
 
 def language_of(text: str, declared: Iterable[str]) -> str:

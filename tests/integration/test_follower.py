@@ -59,7 +59,8 @@ def publish(cursor: psycopg.Cursor, collection: Collection, text: str, document:
     cursor.execute("DELETE FROM retrieval_chunk WHERE document_id = %s", (document,))
     cursor.execute(
         "INSERT INTO retrieval_chunk"
-        " (id, document_id, collection_id, ordinal, heading, page, text, content_hash) VALUES (%s, %s, %s, 0, '', NULL, %s, '')",
+        " (id, document_id, collection_id, ordinal, heading, page, text, content_hash) VALUES"
+        " (%s, %s, %s, 0, '', NULL, %s, '')",
         (uuid4().int >> 65, document, collection.id, text),
     )
     changed(cursor, document)
