@@ -1,0 +1,52 @@
+"""Administration of collections and documents: who reads what. Documents are added and replaced in the library."""
+
+from typing import TYPE_CHECKING, ClassVar
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from retrieval.models import Collection, Document
+
+if TYPE_CHECKING:  # the generic exists in the stubs only
+    CollectionAdminBase = admin.ModelAdmin[Collection]
+    DocumentAdminBase = admin.ModelAdmin[Document]
+else:
+    CollectionAdminBase = DocumentAdminBase = admin.ModelAdmin
+
+
+@admin.register(Collection)
+class CollectionAdmin(CollectionAdminBase):
+    list_display = ("name", "slug", "created_by", "created_at")
+    search_fields = ("name", "slug")
+    filter_horizontal = ("groups",)
+    prepopulated_fields: ClassVar = {"slug": ("name",)}
+    exclude = ("created_by",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Collection]:
+        return super().get_queryset(request).filter(scratch=False)
+
+
+@admin.register(Document)
+class DocumentAdmin(DocumentAdminBase):
+    list_display = ("name", "collection", "status", "chunk_count", "uploaded_by", "created_at")
+    list_filter = ("status", "collection")
+    search_fields = ("name", "title")
+    fields = (
+        "name",
+        "title",
+        "collection",
+        "status",
+        "reason",
+        "size",
+        "media_type",
+        "chunk_count",
+        "page_count",
+    )
+    readonly_fields = fields
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False

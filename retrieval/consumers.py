@@ -1,0 +1,65 @@
+"""The library page's socket: tells the page which documents have changed, and how they are now.
+
+What arrives over the channel layer is a hint without content. The consumer reads the row again under the
+reader's access of that moment, so a group taken away shows at once, and a lost hint costs nothing but
+freshness."""
+
+from typing import Any
+from uuid import UUID
+
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncJsonWebsocketConsumer
+
+from retrieval import permissions
+from retrieval.access import scope_for
+from retrieval.ingestion.progress import group_of_collection, group_of_user
+from retrieval.states import document_state
+
+NOT_LOGGED_IN = 4401
+
+
+class LibraryConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
+    """One reader's open library page."""
+
+    async def connect(self) -> None:
+        self.joined: list[str] = []
+        user = self.scope.get("user")
+        await self.accept()
+        if user is None or not user.is_authenticated:
+            await self.close(code=NOT_LOGGED_IN)
+            return
+        for group in [group_of_user(user.pk), *await self._groups()]:
+            await self.channel_layer.group_add(group, self.channel_name)
+            self.joined.append(group)
+        await self.send_json({"type": "open"})
+
+    async def disconnect(self, code: int) -> None:
+        for group in self.joined:
+            await self.channel_layer.group_discard(group, self.channel_name)
+
+    async def receive_json(self, content: Any, **_: Any) -> None:
+        """The page only listens."""
+
+    async def document_changed(self, event: dict[str, Any]) -> None:
+        state, may_know = await self._state(UUID(event["id"]), event["collection"])
+        if state is not None:
+            await self.send_json({"type": "document", **state})
+        elif may_know:
+            await self.send_json({"type": "gone", "id": event["id"]})
+
+    @database_sync_to_async  # type: ignore[untyped-decorator]
+    def _groups(self) -> list[str]:
+        collections = permissions.readable_collections(self.scope["user"]).values_list("pk", flat=True)
+        return [group_of_collection(pk) for pk in collections]
+
+    @database_sync_to_async  # type: ignore[untyped-decorator]
+    def _state(self, document_id: UUID, collection: int | None) -> tuple[dict[str, Any] | None, bool]:
+        """The document's state, and whether the reader may know that it is gone: of their own uploads, and of the
+        collections that they still read."""
+        user = self.scope["user"]
+        found = (
+            permissions.visible_documents(user).select_related("collection").filter(pk=document_id).first()
+        )
+        if found is not None:
+            return document_state(found), True
+        return None, collection is None or collection in scope_for(user)

@@ -1,0 +1,304 @@
+"""A document's way in: parse -> chunk -> embed -> publish in one transaction.
+
+`index_document` may be called at any time, by any number of workers, any number of times. A lock in the
+database lets one of them work on a document; it is also the sign of life by which the sweeper tells a slow
+worker from a dead one. What is published is decided at the end, under the row's lock: newer content sends
+the work back to its start, a deleted document leaves nothing behind."""
+
+import contextlib
+import hashlib
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from uuid import UUID
+
+import numpy as np
+from django.db import Error as DatabaseError
+from django.db import connection, transaction
+from django.utils import timezone
+from psycopg import Cursor
+
+from retrieval.embeddings import Embedder, Vectors
+from retrieval.embeddings.factory import configured
+from retrieval.errors import DocumentError, EmbeddingRejected, RetrievalError
+from retrieval.ingestion import progress, sandbox, storage
+from retrieval.ingestion.blocks import Limits, ParsedDocument
+from retrieval.ingestion.chunking import Chunk, chunk, count_tokens, indexed_text
+from retrieval.metrics import DOCUMENTS, INGEST_SECONDS
+from retrieval.models import Document
+from retrieval.vectors import publish
+
+logger = logging.getLogger(__name__)
+
+OnPublish = Callable[[Cursor, UUID, frozenset[str]], None]
+on_publish: list[OnPublish] = []
+"""Called in the transaction that publishes, moves or deletes a document, with the content hashes of the
+chunks that are gone with it."""
+
+CHANNEL = "retrieval_change"
+"""On which the followers of the lexical index wait for changes."""
+
+MOST_ATTEMPTS = 3
+POISONED = (
+    "Reading the file has stopped the worker three times, so it is left alone. Save it anew and replace it."
+)
+_BATCH_TOKENS = 8192
+_BATCH_TEXTS = 128
+_BEAT_SECONDS = 1.0
+_Status = Document.Status
+
+
+class DocumentBusy(RetrievalError):
+    """Another worker is at this document."""
+
+
+class _Superseded(Exception):
+    """The document was replaced or deleted while it was worked on."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """The content that is worked on."""
+
+    id: UUID
+    content_hash: str
+    name: str
+    collection_id: int
+    uploaded_by: int | None
+
+
+def index_document(document_id: UUID, *, force: bool = False) -> None:
+    """Makes the document's newest content searchable, or marks it as failed with the reason.
+
+    `force` does so for content that is published already (after a change of the chunking). Raises
+    DocumentBusy when another worker is at it, and passing faults of the database or the embedder
+    (EmbeddingError), after which the document is queued as before."""
+    with _claimed(document_id):
+        while True:
+            job = _begin(document_id, force)
+            if job is None:
+                return
+            try:
+                _work(job)
+            except _Superseded:
+                continue
+            except DocumentError as error:
+                fail(job.id, job.content_hash, str(error))
+            except EmbeddingRejected as error:
+                fail(job.id, job.content_hash, f"The embedding model refuses the text: {error}")
+            except BaseException:
+                _give_back(job)
+                raise
+            return
+
+
+def lock_key(document_id: UUID) -> int:
+    return int.from_bytes(
+        hashlib.blake2b(document_id.bytes, digest_size=8, person=b"document").digest(), "big", signed=True
+    )
+
+
+@contextlib.contextmanager
+def _claimed(document_id: UUID) -> Iterator[None]:
+    key = lock_key(document_id)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [key])
+        if not cursor.fetchone()[0]:
+            raise DocumentBusy(f"another worker is at document {document_id}")
+    try:
+        yield
+    finally:
+        # With a lost connection the lock is gone already.
+        if connection.connection is not None and not connection.connection.closed:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [key])
+
+
+def _begin(document_id: UUID, force: bool) -> _Job | None:
+    """Counts the attempt before anything dangerous is done; None when there is nothing to do."""
+    with transaction.atomic():
+        document = Document.objects.select_for_update().filter(pk=document_id).first()
+        if document is None or document.status == _Status.FAILED:
+            return None
+        if (
+            document.published_hash == document.content_hash
+            and document.status == _Status.READY
+            and not force
+        ):
+            return None
+        job = _Job(
+            document.id, document.content_hash, document.name, document.collection_id, document.uploaded_by_id
+        )
+        document.attempts += 1
+        document.status, document.progress = _Status.PARSING, 1
+        document.heartbeat_at = timezone.now()
+        if document.attempts <= MOST_ATTEMPTS:
+            document.save(update_fields=["attempts", "status", "progress", "heartbeat_at"])
+            progress_after_commit(document)
+            return job
+    fail(job.id, job.content_hash, POISONED)
+    return None
+
+
+def _work(job: _Job) -> None:
+    with INGEST_SECONDS.labels("parse").time():
+        parsed = sandbox.shared(_limits()).parse(storage.path_of(job.content_hash), job.name)
+    title = parsed.title or PurePath(job.name).stem
+    with INGEST_SECONDS.labels("chunk").time():
+        chunks = chunk(parsed)
+    _step(job, _Status.EMBEDDING, 20)
+    embedder = configured()
+    with INGEST_SECONDS.labels("embed").time():
+        made = _embed(job, embedder, [indexed_text(title, c.heading, c.text) for c in chunks])
+    with INGEST_SECONDS.labels("publish").time():
+        _publish(job, parsed, title, chunks, embedder, made)
+    DOCUMENTS.labels("ready").inc()
+
+
+def _limits() -> Limits:
+    return Limits(file_bytes=storage.max_bytes(), unpacked_bytes=max(100 * 2**20, 4 * storage.max_bytes()))
+
+
+def _embed(job: _Job, embedder: Embedder, texts: Sequence[str]) -> Vectors:
+    """The vectors of all texts, in batches of about equal work; says how far it is."""
+    parts: list[Vectors] = []
+    done, told = 0, time.monotonic()
+    for batch in _batches(texts):
+        parts.append(embedder.embed_documents(batch))
+        done += len(batch)
+        if time.monotonic() - told > _BEAT_SECONDS:
+            _step(job, _Status.EMBEDDING, 20 + 75 * done // len(texts))
+            told = time.monotonic()
+    return np.concatenate(parts) if parts else np.zeros((0, embedder.dimensions), dtype=np.float32)
+
+
+def _batches(texts: Sequence[str]) -> Iterator[list[str]]:
+    held: list[str] = []
+    tokens = 0
+    for text in texts:
+        cost = count_tokens(text)
+        if held and (tokens + cost > _BATCH_TOKENS or len(held) == _BATCH_TEXTS):
+            yield held
+            held, tokens = [], 0
+        held.append(text)
+        tokens += cost
+    if held:
+        yield held
+
+
+def _step(job: _Job, status: Document.Status, per_cent: int) -> None:
+    """Says how far the work is. Raises _Superseded when it is no longer wanted."""
+    wanted = Document.objects.filter(pk=job.id, content_hash=job.content_hash)
+    if not wanted.update(status=status, progress=per_cent, heartbeat_at=timezone.now()):
+        raise _Superseded
+    progress.hint(job.id, job.collection_id, job.uploaded_by, urgent=False)
+
+
+def _publish(
+    job: _Job, parsed: ParsedDocument, title: str, chunks: Sequence[Chunk], embedder: Embedder, made: Vectors
+) -> None:
+    with transaction.atomic():
+        document = Document.objects.select_for_update().filter(pk=job.id).first()
+        if document is None or document.content_hash != job.content_hash:
+            raise _Superseded
+        before = document.published_hash
+        with connection.cursor() as wrapped:
+            cursor = wrapped.cursor
+            retire(cursor, job.id)
+            ids = [chunk_id(job.id, job.content_hash, c.ordinal) for c in chunks]
+            _copy(cursor, document, ids, chunks)
+            publish(
+                cursor,
+                model=embedder.name,
+                dimensions=embedder.dimensions,
+                collection_id=document.collection_id,
+                chunks=ids,
+                vectors=made,
+            )
+        now = timezone.now()
+        Document.objects.filter(pk=job.id).update(
+            title=title[:400],
+            published_hash=job.content_hash,
+            media_type=parsed.media_type,
+            status=_Status.READY,
+            progress=100,
+            reason=" ".join(parsed.warnings),
+            attempts=0,
+            chunk_count=len(chunks),
+            page_count=parsed.pages,
+            heartbeat_at=now,
+            ready_at=now,
+            changed_at=now,
+        )
+        progress_after_commit(document)
+        if before != job.content_hash:
+            transaction.on_commit(lambda: _remove_files([before]))
+
+
+def chunk_id(document_id: UUID, content_hash: str, ordinal: int) -> int:
+    key = f"{document_id}{content_hash}{ordinal}".encode()
+    return int.from_bytes(hashlib.blake2b(key, digest_size=8).digest(), "big") & (2**63 - 1)
+
+
+def _copy(cursor: Cursor, document: Document, ids: Sequence[int], chunks: Sequence[Chunk]) -> None:
+    columns = "id, document_id, collection_id, ordinal, heading, page, text, content_hash"
+    with cursor.copy(f"COPY retrieval_chunk ({columns}) FROM STDIN") as copy:
+        for key, c in zip(ids, chunks, strict=True):
+            place = (key, document.id, document.collection_id, c.ordinal)
+            copy.write_row((*place, c.heading, c.page, c.text, c.content_hash))
+
+
+def retire(cursor: Cursor, document_id: UUID) -> None:
+    """Takes the document's chunks out of search, in the caller's transaction, and notes the change for the
+    lexical index."""
+    cursor.execute("SELECT content_hash FROM retrieval_chunk WHERE document_id = %s", [document_id])
+    rows = cursor.fetchall()
+    # The vectors go with their chunks, by a trigger.
+    cursor.execute("DELETE FROM retrieval_chunk WHERE document_id = %s", [document_id])
+    note_change(cursor, document_id, frozenset(content_hash for (content_hash,) in rows))
+
+
+def note_change(cursor: Cursor, document_id: UUID, gone: frozenset[str]) -> None:
+    cursor.execute("INSERT INTO retrieval_change (document_id) VALUES (%s)", [document_id])
+    cursor.execute(f"NOTIFY {CHANNEL}")
+    for hook in on_publish:
+        hook(cursor, document_id, gone)
+
+
+def fail(document_id: UUID, content_hash: str, reason: str) -> None:
+    """Marks this content as failed, unless there is newer by now. What was published before stays
+    searchable."""
+    with transaction.atomic():
+        document = (
+            Document.objects.select_for_update().filter(pk=document_id, content_hash=content_hash).first()
+        )
+        if document is None:
+            return
+        document.status, document.reason, document.progress, document.attempts = _Status.FAILED, reason, 0, 0
+        document.heartbeat_at = timezone.now()
+        document.save(
+            update_fields=["status", "reason", "progress", "attempts", "heartbeat_at", "changed_at"]
+        )
+        progress_after_commit(document)
+    DOCUMENTS.labels("failed").inc()
+    logger.info("document %s failed: %s", document_id, reason)
+
+
+def _give_back(job: _Job) -> None:
+    """After a passing fault: this attempt has stopped no worker, so it does not count as one that did."""
+    DOCUMENTS.labels("retried").inc()
+    with contextlib.suppress(DatabaseError):  # it may itself be the fault; the sweeper will find the document
+        Document.objects.filter(pk=job.id, content_hash=job.content_hash).update(
+            status=_Status.QUEUED, progress=0, attempts=0, heartbeat_at=timezone.now()
+        )
+
+
+def progress_after_commit(document: Document) -> None:
+    key, collection, user = document.id, document.collection_id, document.uploaded_by_id
+    transaction.on_commit(lambda: progress.hint(key, collection, user))
+
+
+def _remove_files(content_hashes: Sequence[str]) -> None:
+    storage.remove_unused(content_hashes)

@@ -1,0 +1,145 @@
+"""What people do with documents: add, replace, retry, move, delete. The pages, the HTTP interface and the
+`ingest` command all come here; who may do it is asked before, with `permissions`."""
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from django.contrib.auth.models import Group
+from django.db import connection, transaction
+from django.db.models.signals import pre_delete
+from django.utils import timezone
+from django.utils.text import slugify
+
+from retrieval.ingestion import indexing, progress, storage
+from retrieval.models import Chunk, Collection, Document
+from retrieval.tasks import queue
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+_Status = Document.Status
+_NAME_MOST = 400
+
+
+def add(user: "User | None", collection: Collection, name: str, pieces: Iterable[bytes]) -> Document:
+    """Stores a file and queues it. The same content under the same name is not added twice: the document
+    that is there is returned, and tried again if it had failed. Raises DocumentTooLarge."""
+    name = file_name(name)
+    with storage.stored(pieces) as stored:
+        same = Document.objects.filter(collection=collection, name=name, content_hash=stored.content_hash)
+        document = same.select_for_update().first()
+        if document is None:
+            document = Document.objects.create(
+                collection=collection,
+                name=name,
+                content_hash=stored.content_hash,
+                size=stored.size,
+                uploaded_by=user,
+                heartbeat_at=timezone.now(),
+            )
+            _queue(document)
+        elif document.status == _Status.FAILED:
+            _requeue(document)
+    return document
+
+
+def replace(document: Document, name: str, pieces: Iterable[bytes]) -> None:
+    """New content for a document; the old stays searchable until the new is ready. Raises DocumentTooLarge,
+    and Document.DoesNotExist when it was deleted meanwhile."""
+    with storage.stored(pieces) as stored:
+        document = Document.objects.select_for_update().get(pk=document.pk)
+        before = document.content_hash
+        document.name, document.size = file_name(name), stored.size
+        document.content_hash = stored.content_hash
+        document.save(update_fields=["name", "size", "content_hash", "changed_at"])
+        _requeue(document)
+        transaction.on_commit(lambda: _forget_files([before]))
+
+
+def retry(document: Document) -> None:
+    """Queues a document that failed, or that somebody lost patience with."""
+    with transaction.atomic():
+        _requeue(Document.objects.select_for_update().get(pk=document.pk))
+
+
+def move(document: Document, collection: Collection) -> None:
+    """To another collection, at once: the old one's readers no longer find it when this returns."""
+    with transaction.atomic():
+        document = Document.objects.select_for_update().get(pk=document.pk)
+        before = document.collection_id
+        if before == collection.pk:
+            return
+        Document.objects.filter(pk=document.pk).update(collection=collection, changed_at=timezone.now())
+        chunks = Chunk.objects.filter(document=document)
+        hashes = frozenset(chunks.values_list("content_hash", flat=True))
+        chunks.update(collection=collection)  # the vectors follow, by a trigger
+        with connection.cursor() as wrapped:
+            indexing.note_change(wrapped.cursor, document.pk, hashes)
+        user = document.uploaded_by_id
+        transaction.on_commit(lambda: progress.hint(document.pk, before, user))
+        transaction.on_commit(lambda: progress.hint(document.pk, collection.pk, user))
+
+
+def remove(document_id: UUID) -> None:
+    """Deletes a document with all that was made of it. Work on it under way finds it gone and leaves
+    nothing."""
+    with transaction.atomic():
+        Document.objects.select_for_update().filter(pk=document_id).first()
+        Document.objects.filter(pk=document_id).delete()
+
+
+def create_collection(
+    user: "User | None", slug: str, name: str = "", groups: Sequence[Group] = ()
+) -> Collection:
+    """A collection, or the one of this slug if there is one. Without groups superusers alone read it."""
+    made, created = Collection.objects.get_or_create(
+        slug=slug, defaults={"name": name or slug.replace("-", " ").capitalize(), "created_by": user}
+    )
+    if created and groups:
+        made.groups.set(groups)
+    return made
+
+
+def slug_of(name: str) -> str:
+    return slugify(name)[:80].strip("-")
+
+
+def file_name(name: str) -> str:
+    """A file's name as it is kept: a path with slashes and nothing odd in it, the end of it if it is too
+    long."""
+    plain = unicodedata.normalize("NFC", name.replace("\\", "/"))
+    printable = "".join(char for char in plain if char.isprintable())
+    parts = [part for part in PurePosixPath(printable).parts if part not in {"/", "..", "."}]
+    return "/".join(parts)[-_NAME_MOST:].lstrip("/") or "unnamed"
+
+
+def _requeue(document: Document) -> None:
+    document.status, document.progress, document.reason, document.attempts = _Status.QUEUED, 0, "", 0
+    document.heartbeat_at = timezone.now()
+    document.save(update_fields=["status", "progress", "reason", "attempts", "heartbeat_at"])
+    _queue(document)
+
+
+def _queue(document: Document) -> None:
+    indexing.progress_after_commit(document)
+    transaction.on_commit(lambda: queue(document.pk))
+
+
+def _forget_files(content_hashes: Iterable[str]) -> None:
+    storage.remove_unused(content_hashes)
+
+
+def take_out(sender: type[Document], instance: Document, **_: object) -> None:
+    """Whatever deletes a document (a page, the admin, a collection's end) takes it out of search with it."""
+    with connection.cursor() as wrapped:
+        indexing.retire(wrapped.cursor, instance.pk)
+    hashes = [instance.content_hash, instance.published_hash]
+    collection, user, key = instance.collection_id, instance.uploaded_by_id, instance.pk
+    transaction.on_commit(lambda: _forget_files(hashes))
+    transaction.on_commit(lambda: progress.hint(key, collection, user))
+
+
+pre_delete.connect(take_out, sender=Document, dispatch_uid="retrieval.take_out")

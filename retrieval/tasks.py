@@ -1,0 +1,105 @@
+"""Celery's tasks: an id in, a call of `indexing`. They may run twice, late or never; the sweeper looks
+after what was lost."""
+
+import logging
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from celery import shared_task
+from celery.exceptions import MaxRetriesExceededError
+from django.db import Error as DatabaseError
+from django.db import connection
+from django.db.models import Q
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+
+from retrieval.errors import EmbeddingError, EmbeddingThrottled
+from retrieval.ingestion import indexing, storage
+from retrieval.models import Document
+
+logger = logging.getLogger(__name__)
+
+STALLED = timedelta(seconds=20)  # without a sign of life, if nobody holds the document's lock either
+FORGOTTEN = timedelta(minutes=5)  # in the queue, as far as the database knows
+_BUSY_SECONDS = 3
+_MOST_RETRIES = 8
+_Status = Document.Status
+
+
+def queue(document_id: UUID) -> None:
+    """Asks a worker to index a document. Without a broker it stays queued until the sweeper asks again."""
+    try:
+        index.apply_async([str(document_id)], retry=False)
+    except OperationalError as error:
+        logger.warning("document %s waits for the queue to come back: %s", document_id, error)
+
+
+@shared_task(bind=True, acks_late=True, reject_on_worker_lost=True, max_retries=_MOST_RETRIES)  # type: ignore[untyped-decorator]
+def index(self: Any, document_id: str) -> None:
+    try:
+        indexing.index_document(UUID(document_id))
+    except indexing.DocumentBusy:
+        # Not a failure: the other worker may have begun before the newest content came.
+        raise self.retry(countdown=_BUSY_SECONDS, max_retries=None) from None
+    except (EmbeddingError, DatabaseError, OSError) as error:
+        logger.warning("document %s: %s, trying again later", document_id, error)
+        _retry(self, document_id, error)
+
+
+def _retry(task: Any, document_id: str, error: Exception) -> None:
+    """1, 2, 4 … seconds later, or when the server says; in the end the document fails with the fault as
+    reason."""
+    stated = error.retry_after if isinstance(error, EmbeddingThrottled) else None
+    wait = min(300.0, stated if stated is not None else 2.0**task.request.retries)
+    try:
+        raise task.retry(countdown=wait)
+    except MaxRetriesExceededError:
+        document = Document.objects.filter(pk=document_id).first()
+        if document is not None:
+            reason = "The embedding model could not be reached. Try again when it works."
+            passing = isinstance(error, EmbeddingError)
+            indexing.fail(
+                document.pk, document.content_hash, reason if passing else f"It could not be stored: {error}"
+            )
+
+
+@shared_task(ignore_result=True)  # type: ignore[untyped-decorator]
+def sweep() -> None:
+    """Queues what stalled: its worker died, or the queue lost it."""
+    for document_id in stalled():
+        logger.info("document %s stalled and is queued again", document_id)
+        Document.objects.filter(pk=document_id).update(heartbeat_at=timezone.now())
+        queue(document_id)
+
+
+@shared_task(ignore_result=True)  # type: ignore[untyped-decorator]
+def sweep_files() -> None:
+    """Removes stored files that nobody needs."""
+    removed = storage.sweep()
+    if removed:
+        logger.info("removed %d stored files that no document refers to", removed)
+
+
+def stalled() -> list[UUID]:
+    """Documents under way that no worker is at."""
+    now = timezone.now()
+    at_work = Q(status__in=[_Status.PARSING, _Status.EMBEDDING], heartbeat_at__lt=now - STALLED)
+    waiting = Q(status=_Status.QUEUED, heartbeat_at__lt=now - FORGOTTEN)
+    found = (
+        Document.objects.filter(at_work | waiting).order_by("created_at").values_list("pk", flat=True)[:500]
+    )
+    held = _locks_held()
+    return [document_id for document_id in found if indexing.lock_key(document_id) not in held]
+
+
+def _locks_held() -> set[int]:
+    """The keys of the advisory locks that some connection holds."""
+    with connection.cursor() as cursor:
+        # A 64-bit key is shown in two halves, both unsigned.
+        cursor.execute(
+            "SELECT (classid::bigint << 32) | objid::bigint FROM pg_locks"
+            " WHERE locktype = 'advisory' AND objsubid = 1 AND granted"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
+        return {key for (key,) in cursor.fetchall()}

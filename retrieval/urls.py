@@ -1,0 +1,18 @@
+"""The pages of the library. The HTTP interface is in `api.py`, the socket in `routing.py`."""
+
+from django.urls import path
+
+from retrieval import views
+
+urlpatterns = [
+    path("library/", views.library, name="library"),
+    path("library/states/", views.states, name="library_states"),
+    path("library/upload/", views.upload, name="library_upload"),
+    path("library/collections/", views.new_collection, name="library_new_collection"),
+    path("library/<uuid:pk>/retry/", views.retry, name="document_retry"),
+    path("library/<uuid:pk>/replace/", views.replace, name="document_replace"),
+    path("library/<uuid:pk>/move/", views.move, name="document_move"),
+    path("library/<uuid:pk>/delete/", views.delete, name="document_delete"),
+    path("d/<uuid:pk>/", views.document, name="document"),
+    path("d/<uuid:pk>/file", views.download, name="document_file"),
+]

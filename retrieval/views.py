@@ -1,0 +1,305 @@
+"""The library page, what its buttons do, and the page of a document."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from functools import wraps
+from pathlib import Path, PurePosixPath
+from typing import Any
+from uuid import UUID
+
+from channels.db import database_sync_to_async
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.core.files.uploadedfile import UploadedFile
+from django.core.paginator import Paginator
+from django.db.models import Count, Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.http import content_disposition_header
+from django.views.decorators.http import require_GET, require_POST
+
+from retrieval import library as keeping
+from retrieval import permissions
+from retrieval.errors import DocumentTooLarge
+from retrieval.forms import CollectionForm, MoveForm, ReplaceForm, UploadForm
+from retrieval.ingestion import storage
+from retrieval.models import Chunk, Collection, Document
+from retrieval.rendering import to_html
+from retrieval.states import document_state, said
+
+DOCUMENTS_A_PAGE = 100
+CHUNKS_A_PAGE = 200
+_PIECE = 256 * 1024
+
+View = Callable[..., HttpResponse]
+
+
+def librarian_required(view: View) -> View:
+    """For people who may add documents; others are told that they may not."""
+
+    @login_required
+    @wraps(view)
+    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not permissions.may_add_documents(request.user):
+            raise PermissionDenied
+        return view(request, *args, **kwargs)
+
+    return checked
+
+
+def _user(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)
+    return request.user
+
+
+@require_GET
+@librarian_required
+def library(request: HttpRequest) -> HttpResponse:
+    user = _user(request)
+    collections = _collections(user)
+    slug = request.GET.get("collection", "")
+    chosen = next((each for each in collections if each.slug == slug), None)
+    if slug and chosen is None:
+        raise Http404
+    chosen = chosen or (collections[0] if collections else None)
+    page = Paginator(_documents(user, chosen), DOCUMENTS_A_PAGE).get_page(request.GET.get("page"))
+    context = {
+        "section": "library",
+        "collections": collections,
+        "chosen": chosen,
+        "page": page,
+        "rows": [(each, said(each.status)) for each in page],
+        "writable": permissions.writable_collections(user),
+        "may_create": permissions.may_create_collections(user),
+        "collection_form": CollectionForm(user),
+        "limit": storage.max_bytes() // 2**20,
+    }
+    return render(request, "retrieval/library.html", context)
+
+
+def _collections(user: User) -> list[Collection]:
+    """Those the user reads or may add to, with how many of their documents the user sees."""
+    seen = permissions.visible_documents(user)
+    shown = Q(pk__in=permissions.readable_collections(user)) | Q(
+        pk__in=permissions.writable_collections(user)
+    )
+    shown |= Q(pk__in=seen.values("collection_id"))
+    counted = Count("documents", filter=Q(documents__in=seen), distinct=True)
+    failed = Count(
+        "documents", filter=Q(documents__in=seen, documents__status=Document.Status.FAILED), distinct=True
+    )
+    return list(
+        Collection.objects.filter(shown, scratch=False)
+        .annotate(counted=counted, failed=failed)
+        .order_by("name")
+    )
+
+
+def _documents(user: User, collection: Collection | None) -> QuerySet[Document]:
+    documents = permissions.visible_documents(user).select_related("collection")
+    return documents.filter(collection=collection) if collection else documents.none()
+
+
+@require_GET
+@librarian_required
+def states(request: HttpRequest) -> HttpResponse:
+    """The states of one page of documents, for a page whose socket was gone for a while."""
+    user = _user(request)
+    collection = Collection.objects.filter(slug=request.GET.get("collection", "")).first()
+    page = Paginator(_documents(user, collection), DOCUMENTS_A_PAGE).get_page(request.GET.get("page"))
+    return JsonResponse({"documents": [document_state(each) for each in page]})
+
+
+@require_POST
+@librarian_required
+def upload(request: HttpRequest) -> HttpResponse:
+    """Files into a collection. The page's script sends one at a time and wants JSON; a bare form sends
+    many."""
+    form = UploadForm(_user(request), request.POST, request.FILES)
+    wants_json = request.accepts("application/json") and not request.accepts("text/html")
+    if not form.is_valid():
+        reason = " ".join(str(error) for errors in form.errors.values() for error in errors)
+        return _refused(request, reason, wants_json, 400)
+    collection, added = form.cleaned_data["collection"], []
+    for file in form.cleaned_data["file"]:
+        try:
+            added.append(keeping.add(_user(request), collection, _name(file), file.chunks()))
+        except DocumentTooLarge as error:
+            if wants_json:
+                return _refused(request, str(error), wants_json, 413)
+            messages.error(request, f"{file.name}: {error}")
+    if wants_json:
+        return JsonResponse({"documents": [document_state(each) for each in added]}, status=202)
+    return _to_library(collection)
+
+
+def _refused(request: HttpRequest, reason: str, wants_json: bool, status: int) -> HttpResponse:
+    if wants_json:
+        return JsonResponse({"error": {"code": "refused", "message": reason}}, status=status)
+    messages.error(request, reason)
+    return redirect("library")
+
+
+def _name(file: "UploadedFile[Any]") -> str:
+    return file.name or "unnamed"
+
+
+def _to_library(collection: Collection) -> HttpResponse:
+    return redirect(f"{reverse('library')}?collection={collection.slug}")
+
+
+@require_POST
+@librarian_required
+def new_collection(request: HttpRequest) -> HttpResponse:
+    user = _user(request)
+    if not permissions.may_create_collections(user):
+        raise PermissionDenied
+    form = CollectionForm(user, request.POST)
+    if not form.is_valid():
+        messages.error(request, " ".join(str(error) for errors in form.errors.values() for error in errors))
+        return redirect("library")
+    name = form.cleaned_data["name"]
+    return _to_library(
+        keeping.create_collection(user, keeping.slug_of(name), name, form.cleaned_data["groups"])
+    )
+
+
+def _changeable(request: HttpRequest, pk: UUID) -> Document:
+    document = get_object_or_404(
+        permissions.visible_documents(request.user).select_related("collection"), pk=pk
+    )
+    if not permissions.may_change(request.user, document):
+        raise PermissionDenied
+    return document
+
+
+@require_POST
+@librarian_required
+def retry(request: HttpRequest, pk: UUID) -> HttpResponse:
+    document = _changeable(request, pk)
+    keeping.retry(document)
+    return _to_library(document.collection)
+
+
+@require_POST
+@librarian_required
+def replace(request: HttpRequest, pk: UUID) -> HttpResponse:
+    document = _changeable(request, pk)
+    form = ReplaceForm(request.POST, request.FILES)
+    if not form.is_valid():
+        messages.error(request, "Choose a file to replace the document with.")
+        return _to_library(document.collection)
+    file = form.cleaned_data["file"]
+    try:
+        keeping.replace(document, _name(file), file.chunks())
+    except DocumentTooLarge as error:
+        messages.error(request, f"{file.name}: {error}")
+    return _to_library(document.collection)
+
+
+@require_POST
+@librarian_required
+def move(request: HttpRequest, pk: UUID) -> HttpResponse:
+    document = _changeable(request, pk)
+    form = MoveForm(_user(request), request.POST)
+    if not form.is_valid():
+        raise Http404
+    keeping.move(document, form.cleaned_data["collection"])
+    return _to_library(form.cleaned_data["collection"])
+
+
+@require_POST
+@librarian_required
+def delete(request: HttpRequest, pk: UUID) -> HttpResponse:
+    document = get_object_or_404(
+        permissions.visible_documents(request.user).select_related("collection"), pk=pk
+    )
+    if not permissions.may_delete(request.user, document):
+        raise PermissionDenied
+    keeping.remove(document.pk)
+    return _to_library(document.collection)
+
+
+@require_GET
+@login_required
+def document(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """A document's text in order; the chunk of `?chunk=` is marked and scrolled to."""
+    readable = permissions.readable_documents(request.user).select_related("collection")
+    shown = get_object_or_404(readable, pk=pk)
+    chunks = Chunk.objects.filter(document=shown).order_by("ordinal")
+    wanted = request.GET.get("chunk", "")
+    marked = (
+        chunks.filter(pk=int(wanted)).first()
+        if wanted.isascii() and wanted.isdigit() and len(wanted) < 20
+        else None
+    )
+    number = marked.ordinal // CHUNKS_A_PAGE + 1 if marked else request.GET.get("page")
+    page = Paginator(chunks, CHUNKS_A_PAGE).get_page(number)
+    context = {
+        "document": shown,
+        "page": page,
+        "parts": _parts(list(page)),
+        "marked": marked.pk if marked else None,
+        "missing": bool(wanted) and marked is None,
+        "section": "library" if permissions.may_add_documents(request.user) else "",
+    }
+    return render(request, "retrieval/document.html", context)
+
+
+def _parts(chunks: list[Chunk]) -> list[dict[str, Any]]:
+    """The chunks with their text as HTML; heading and page are given where they change."""
+    parts: list[dict[str, Any]] = []
+    heading, page = "", None
+    for chunk in chunks:
+        parts.append(
+            {
+                "id": chunk.pk,
+                "html": to_html(chunk.text),
+                "heading": chunk.heading if chunk.heading != heading else "",
+                "page": chunk.page if chunk.page != page else None,
+            }
+        )
+        heading, page = chunk.heading, chunk.page
+    return parts
+
+
+@require_GET
+async def download(request: HttpRequest, pk: UUID) -> HttpResponse | StreamingHttpResponse:
+    """The original of what is searchable, as an attachment and never as a page of ours."""
+    user = await request.auser()
+    if not user.is_authenticated:
+        return redirect(f"{reverse('login')}?next={request.path}")
+    found = await _original(user, pk)
+    if found is None:
+        raise Http404
+    path, name, size = found
+    response = StreamingHttpResponse(_pieces(path), content_type="application/octet-stream")
+    response["Content-Length"] = str(size)
+    response["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Content-Security-Policy"] = "sandbox; default-src 'none'"
+    response["Cache-Control"] = "private, no-store"
+    return response
+
+
+@database_sync_to_async  # type: ignore[untyped-decorator]
+def _original(user: User, pk: UUID) -> tuple[Path, str, int] | None:
+    document = permissions.readable_documents(user).filter(pk=pk).first()
+    if document is None:
+        return None
+    path = storage.path_of(document.published_hash or document.content_hash)
+    if not path.is_file():
+        return None
+    return path, PurePosixPath(document.name).name, path.stat().st_size
+
+
+async def _pieces(path: Path) -> AsyncIterator[bytes]:
+    file = await asyncio.to_thread(path.open, "rb")
+    try:
+        while piece := await asyncio.to_thread(file.read, _PIECE):
+            yield piece
+    finally:
+        await asyncio.to_thread(file.close)

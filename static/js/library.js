@@ -1,0 +1,179 @@
+// The library page: uploads by drag and drop, live states of documents, dialogs. Without it the page works as plain
+// forms. What the server tells over the socket is the state of one document; after a gap the page asks for all of them.
+
+import { AskSocket } from "./socket.js";
+import { h } from "./dom.js";
+
+const section = document.getElementById("documents");
+const rows = document.getElementById("rows");
+const live = document.getElementById("live");
+
+// ---- dialogs: each button opens one, which posts to the address of its row
+document.addEventListener("click", (event) => {
+  const opener = event.target.closest("[data-open]");
+  if (opener) openDialog(opener);
+  if (event.target.closest("[data-close]")) event.target.closest("dialog").close();
+});
+
+function openDialog(opener) {
+  const dialog = document.getElementById(opener.dataset.open);
+  const row = opener.closest("tr");
+  if (row) {
+    dialog.querySelector("form").action = address(row.dataset.id, opener.dataset.open);
+    dialog.querySelector("[data-name]").textContent = row.querySelector("[data-link]").textContent;
+  }
+  dialog.showModal();
+}
+
+function address(id, action) {
+  return `/library/${id}/${action}/`;
+}
+
+// ---- rows
+function show(state) {
+  if (state.collection !== section.dataset.collection) return drop(state.id);
+  let row = rowOf(state.id);
+  if (!row) {
+    if (!section.dataset.first) return;
+    row = document.getElementById("row").content.firstElementChild.cloneNode(true);
+    row.dataset.id = state.id;
+    row.querySelector("[data-action=retry]").action = address(state.id, "retry");
+    rows.prepend(row);
+  }
+  const before = row.dataset.status;
+  const settled = state.status === "ready" || state.status === "failed";
+  const link = row.querySelector("[data-link]");
+  row.dataset.status = state.status;
+  link.textContent = state.title;
+  if (state.chunks) link.href = state.url;
+  row.querySelector("[data-name]").textContent = state.title === state.name ? "" : state.name;
+  row.querySelector("[data-reason]").textContent = state.reason;
+  row.querySelector("[data-chunks]").textContent = state.chunks || "";
+  const badge = row.querySelector("[data-said]");
+  badge.textContent = state.said;
+  badge.className = `badge ${{ ready: "good", failed: "bad" }[state.status] || "accent busy"}`;
+  const progress = row.querySelector("[data-progress]");
+  progress.value = state.progress;
+  progress.hidden = settled;
+  row.querySelector("[data-action=retry]").hidden = state.status !== "failed";
+  if (settled && before !== state.status) announce(`${state.title}: ${state.said}. ${state.reason}`);
+  document.getElementById("none").hidden = rows.children.length > 0;
+}
+
+function rowOf(id) {
+  return rows.querySelector(`[data-id="${CSS.escape(id)}"]`);
+}
+
+function drop(id) {
+  rowOf(id)?.remove();
+  document.getElementById("none").hidden = rows.children.length > 0;
+}
+
+function announce(text) {
+  live.textContent = text;
+}
+
+async function reload() {
+  const response = await fetch(section.dataset.states, { headers: { Accept: "application/json" } });
+  if (!response.ok) return;
+  const { documents } = await response.json();
+  const known = new Set(documents.map((state) => state.id));
+  for (const row of [...rows.children]) if (!known.has(row.dataset.id)) row.remove();
+  documents.reverse().forEach(show);
+}
+
+// ---- uploads: one request a file, two at a time, so that one that fails stops no other
+const WORKERS = 2;
+const waiting = [];
+let working = 0;
+
+function take(files) {
+  const limit = Number(section.dataset.limit) * 2 ** 20;
+  for (const file of files) {
+    const bar = h("progress", { max: 100, value: 0, "aria-label": `Sending ${file.name}` });
+    const note = h("span", { class: "small" });
+    const item = h("li", {}, h("span", { class: "grow clip" }, file.name), bar, note);
+    document.getElementById("sending").append(item);
+    if (file.size > limit) refuse(item, bar, note, `Over the limit of ${section.dataset.limit} MB.`);
+    else waiting.push({ file, item, bar, note });
+  }
+  pump();
+}
+
+function pump() {
+  while (working < WORKERS && waiting.length) {
+    working += 1;
+    send(waiting.shift()).finally(() => {
+      working -= 1;
+      pump();
+    });
+  }
+}
+
+function send({ file, item, bar, note }) {
+  const form = document.getElementById("upload");
+  const body = new FormData();
+  body.append("csrfmiddlewaretoken", form.querySelector("[name=csrfmiddlewaretoken]").value);
+  body.append("collection", section.dataset.collection);
+  body.append("file", file);
+  return new Promise((resolve) => {
+    // fetch() cannot tell how much of a body it has sent.
+    const request = new XMLHttpRequest();
+    request.open("POST", form.action);
+    request.setRequestHeader("Accept", "application/json");
+    request.responseType = "json";
+    request.upload.addEventListener("progress", (event) => {
+      if (event.lengthComputable) bar.value = (100 * event.loaded) / event.total;
+    });
+    request.addEventListener("loadend", () => {
+      if (request.status === 202) {
+        item.remove();
+        request.response.documents.forEach(show);
+      } else {
+        refuse(item, bar, note, request.response?.error?.message || "It could not be sent. Try again.");
+      }
+      resolve();
+    });
+    request.send(body);
+  });
+}
+
+function refuse(item, bar, note, reason) {
+  bar.remove();
+  note.className = "badge bad";
+  note.textContent = reason;
+  announce(`${item.firstChild.textContent}: ${reason}`);
+}
+
+function enhanceUpload(form) {
+  const input = form.querySelector("input[type=file]");
+  form.querySelector("[data-plain]").hidden = true;
+  input.addEventListener("change", () => {
+    take(input.files);
+    input.value = "";
+  });
+  form.addEventListener("submit", (event) => event.preventDefault());
+  for (const name of ["dragenter", "dragover"]) {
+    form.addEventListener(name, (event) => {
+      event.preventDefault();
+      form.classList.add("over");
+    });
+  }
+  for (const name of ["dragleave", "drop"]) form.addEventListener(name, () => form.classList.remove("over"));
+  form.addEventListener("drop", (event) => {
+    event.preventDefault();
+    take(event.dataTransfer.files);
+  });
+}
+
+if (section) {
+  const form = document.getElementById("upload");
+  if (form) enhanceUpload(form);
+  const socket = new AskSocket("/ws/library/");
+  socket.addEventListener("frame", ({ detail }) => {
+    if (detail.type === "open") reload();
+    else if (detail.type === "document") show(detail);
+    else if (detail.type === "gone") drop(detail.id);
+  });
+  socket.connect();
+}
