@@ -81,6 +81,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "ninja.compatibility.files.fix_request_files_middleware",  # Django reads the files of POST alone
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 ROOT_URLCONF = "qa_site.urls"
@@ -107,8 +108,7 @@ TIME_ZONE = env.text("TIME_ZONE", "UTC")
 USE_TZ = True
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STATIC_ROOT = BASE_DIR / "staticfiles"
-WHITENOISE_USE_FINDERS = True  # served from where they lie: no build step
+WHITENOISE_USE_FINDERS = True  # served from where they lie: no build step, and no STATIC_ROOT
 WHITENOISE_MAX_AGE = 0 if DEBUG else 60
 MAX_DOCUMENT_MB = env.integer("MAX_DOCUMENT_MB", 50, low=1, high=2000)
 FILE_UPLOAD_HANDLERS = [
@@ -142,6 +142,10 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_REDIRECT_STDOUTS = False
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE = {
+    "sweep": {"task": "retrieval.tasks.sweep", "schedule": 15.0},
+    "sweep files": {"task": "retrieval.tasks.sweep_files", "schedule": 3600.0},
+}
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "run" / "beat-schedule")
 
 # ---- the models
