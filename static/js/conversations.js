@@ -18,11 +18,16 @@ export class Conversations {
       const button = event.target.closest("[data-manage]");
       if (button) this.manage(button.closest("li"));
     });
-    this.panel.addEventListener("keydown", (event) => {
-      if (event.key !== "Escape" || !this.isOpen) return;
-      event.stopPropagation();
-      this.open(false);
-    });
+    // Before the page's own handler, for which Escape stops the answer.
+    document.addEventListener(
+      "keydown",
+      (event) => {
+        if (event.key !== "Escape" || !this.isOpen) return;
+        event.stopPropagation();
+        this.open(false);
+      },
+      { capture: true },
+    );
     this.dialog.querySelector("[data-close]").addEventListener("click", () => this.dialog.close());
     this.confirmDeletion();
     this.open(false, { focus: false });

@@ -1,0 +1,177 @@
+"""The pages for everyone: by keyboard alone, on a phone, in both themes, named and legible."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.acts import LEAVE, ask, finished
+
+pytestmark = pytest.mark.browser
+
+PHONE = {"width": 360, "height": 740}
+PAGES = ["/", "/library/", "/ops/", "/accounts/password/"]
+
+# Every control has a name, every id is there once, every page has one main landmark, a title and a heading.
+NAMES = """() => {
+  const wrong = [];
+  const shown = (e) => e.checkVisibility();
+  const name = (e) => (e.getAttribute("aria-label") || (e.getAttribute("aria-labelledby") || "").split(" ")
+    .map((id) => document.getElementById(id)?.textContent || "").join(" ") ||
+    Array.from(e.labels || [], (l) => l.textContent).join(" ") || e.textContent || e.title || e.alt || "").trim();
+  const controls = "a[href], button, input:not([type=hidden]), select, textarea, summary, [role=button], progress";
+  for (const e of document.querySelectorAll(controls)) if (shown(e) && !name(e)) wrong.push("no name: " + e.outerHTML);
+  for (const e of document.querySelectorAll("img:not([alt])")) wrong.push("no alt: " + e.outerHTML);
+  const ids = Array.from(document.querySelectorAll("[id]"), (e) => e.id);
+  for (const id of ids) if (ids.indexOf(id) !== ids.lastIndexOf(id)) wrong.push("twice: " + id);
+  if (document.querySelectorAll("main").length !== 1) wrong.push("main");
+  if (document.querySelectorAll("h1").length !== 1) wrong.push("h1");
+  if (!document.documentElement.lang || !document.title) wrong.push("lang or title");
+  return wrong;
+}"""
+
+# Text against the nearest painted background: 4.5, or 3 where it is large (WCAG 2.2, 1.4.3).
+CONTRAST = """() => {
+  const context = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
+  const rgba = (color) => {
+    context.clearRect(0, 0, 1, 1);
+    context.fillStyle = color;
+    context.fillRect(0, 0, 1, 1);
+    const [r, g, b, a] = context.getImageData(0, 0, 1, 1).data;
+    return [r, g, b, a / 255];
+  };
+  const over = (top, under) => top.slice(0, 3).map((c, i) => c * top[3] + under[i] * (1 - top[3])).concat(1);
+  const background = (e) => {
+    const layers = [];
+    for (let at = e; at; at = at.parentElement) {
+      const color = rgba(getComputedStyle(at).backgroundColor);
+      layers.push(color);
+      if (color[3] === 1) break;
+    }
+    return layers.reverse().reduce((under, top) => over(top, under), [255, 255, 255, 1]);
+  };
+  const light = (c) => c.slice(0, 3).map((v) => v / 255)
+    .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const wrong = [];
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    const e = texts.currentNode.parentElement;
+    if (!texts.currentNode.data.trim() || !e.checkVisibility({visibilityProperty: true})) continue;
+    if (e.closest("[disabled], svg, script, .visually-hidden, .skip")) continue;
+    const style = getComputedStyle(e);
+    const under = background(e);
+    const [a, b] = [light(over(rgba(style.color), under)), light(under)];
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    const size = parseFloat(style.fontSize);
+    const large = size >= 24 || (size >= 18.66 && style.fontWeight >= 700);
+    if (ratio < (large ? 3 : 4.5)) wrong.push(`${ratio.toFixed(2)} ${e.className} ${texts.currentNode.data.trim()}`);
+  }
+  return wrong;
+}"""
+
+
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_page_is_named_and_legible(page: Page, path: str, theme: str):
+    page.emulate_media(color_scheme=theme)
+    page.goto(path)
+    assert page.evaluate(NAMES) == []
+    assert page.evaluate(CONTRAST) == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_an_answer_is_named_and_legible(page: Page, theme: str):
+    page.emulate_media(color_scheme=theme)
+    page.goto("/")
+    ask(page, LEAVE)
+    finished(page)
+    assert page.evaluate(NAMES) == []
+    assert page.evaluate(CONTRAST) == []
+
+
+def test_the_login_page_is_named_and_legible(visitor: Page):
+    visitor.goto("/")
+    assert visitor.evaluate(NAMES) == []
+    assert visitor.evaluate(CONTRAST) == []
+
+
+def test_the_chosen_theme_is_kept(page: Page):
+    page.emulate_media(color_scheme="light")
+    page.goto("/")
+    page.get_by_role("button", name="Switch between light and dark").click()
+    page.reload()
+    assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "dark"
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_nothing_is_cut_off_on_a_phone(page: Page, path: str):
+    page.set_viewport_size(PHONE)
+    page.goto(path)
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
+def test_a_question_is_asked_on_a_phone(page: Page):
+    page.set_viewport_size(PHONE)
+    page.goto("/")
+    ask(page, LEAVE)
+    finished(page)
+    expect(page.locator(".source").first).to_be_in_viewport()
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
+def test_conversations_are_a_drawer_on_a_phone(page: Page):
+    page.set_viewport_size(PHONE)
+    page.goto("/")
+    link = page.get_by_role("link", name="New question")
+    expect(link).not_to_be_in_viewport()
+    page.get_by_role("button", name="Conversations", exact=True).click()
+    expect(link).to_be_in_viewport()
+    page.keyboard.press("Escape")
+    expect(link).not_to_be_in_viewport()
+    expect(page.get_by_role("button", name="Conversations", exact=True)).to_be_focused()
+
+
+def test_the_keyboard_alone_is_enough(page: Page):
+    page.goto("/")
+    box = page.get_by_label("Your question")
+    expect(box).to_be_focused()
+    page.keyboard.type("How many days")
+    page.keyboard.press("Shift+Enter")
+    page.keyboard.type("of annual leave do I get?")
+    page.keyboard.press("Enter")
+    finished(page)
+    expect(page.locator(".run-question")).to_have_text("How many days\nof annual leave do I get?")
+    page.locator(".answer a.cite").first.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".source").first).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator(".answer a.cite").first).to_be_focused()
+    page.keyboard.press("/")
+    expect(box).to_be_focused()
+    expect(box).to_have_value("")
+
+
+def test_escape_stops(page: Page, model):
+    model.behave(first_token="fixed:60", token_gap="fixed:120", tokens=120)
+    page.goto("/")
+    ask(page, "What do I do when I lose my laptop?")
+    expect(page.locator(".answer")).not_to_be_empty()
+    page.keyboard.press("Escape")
+    finished(page)
+    expect(page.locator(".run-foot .badge")).to_have_text(["Stopped by you"])
+
+
+def test_the_answer_is_read_out_once(page: Page):
+    page.goto("/")
+    page.evaluate(
+        """() => {
+          window.said = [];
+          const region = document.getElementById("announce");
+          const note = () => window.said.push(region.textContent);
+          new MutationObserver(note).observe(region, {childList: true, characterData: true, subtree: true});
+        }"""
+    )
+    ask(page, LEAVE)
+    finished(page)
+    said = page.evaluate("window.said")
+    assert len(said) <= 4
+    assert [text for text in said if text.startswith("Answer: ")] == said[-1:]

@@ -1,0 +1,169 @@
+"""The main way, in a real browser on the real stack: log in, upload, ask, see sources before text, stop, come back."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.acts import LEAVE, ask, finished, log_in
+from tests.browser.conftest import Model
+
+pytestmark = pytest.mark.browser
+
+POLICY = """# Quokka policy
+
+## Feeding
+
+The office quokka is fed 42 grams of leaves at half past seven. Nobody feeds it chocolate.
+"""
+
+# Remembers what stood on the page first: a source, or a word of the answer.
+WATCH = """() => {
+  window.firsts = [];
+  const seen = (name, selector) => {
+    const element = document.querySelector(selector);
+    if (element && element.textContent.trim() && !window.firsts.includes(name)) window.firsts.push(name);
+  };
+  new MutationObserver(() => {
+    seen("source", ".source");
+    seen("answer", ".answer");
+  }).observe(document.body, {childList: true, subtree: true, characterData: true});
+}"""
+
+
+def slow(model: Model) -> None:
+    model.behave(first_token="fixed:60", token_gap="fixed:120", tokens=120)
+
+
+def words(page: Page) -> int:
+    return len(page.locator(".answer").last.inner_text().split())
+
+
+def test_a_visitor_is_asked_to_log_in(visitor):
+    log_in(visitor)
+    expect(visitor).to_have_url(re.compile("/$"))
+
+
+def test_a_wrong_password_is_said_to_be_wrong(visitor):
+    visitor.goto("/")
+    visitor.get_by_label("User name").fill("admin")
+    visitor.get_by_label("Password").fill("wrong")
+    visitor.get_by_role("button", name="Log in").click()
+    expect(visitor.get_by_role("alert")).to_contain_text("correct username and password")
+
+
+def test_sources_stand_before_the_first_word(page):
+    page.goto("/")
+    page.evaluate(WATCH)
+    ask(page, LEAVE)
+    finished(page)
+    assert page.evaluate("window.firsts") == ["source", "answer"]
+    expect(page.locator(".source").first).to_contain_text("Annual leave")
+    expect(page.locator(".answer a.cite").first).to_be_visible()
+
+
+def test_an_uploaded_document_answers_a_question(page, tmp_path: Path):
+    file = tmp_path / "quokka.md"
+    file.write_text(POLICY)
+    page.goto("/library/handbook/")
+    page.locator("input[type=file]").set_input_files(file)
+    expect(
+        page.get_by_role("row").or_(page.get_by_role("listitem")).filter(has_text="quokka").first
+    ).to_contain_text(re.compile("ready", re.IGNORECASE), timeout=30_000)
+    page.goto("/")
+    ask(page, "How many grams of leaves is the office quokka fed?")
+    finished(page)
+    expect(page.locator(".source mark").first).to_contain_text("42 grams")
+
+
+def test_a_source_leads_to_its_place_in_the_document(page):
+    page.goto("/")
+    ask(page, "When must carried-over days be taken?")
+    finished(page)
+    page.locator(".source-title").first.click()
+    expect(page).to_have_url(re.compile(r"/d/[0-9a-f-]{36}/\?chunk=\d+"))
+    expect(page.get_by_role("main")).to_contain_text("31 March")
+
+
+def test_stop_keeps_what_there_is(page, model):
+    slow(model)
+    page.goto("/")
+    ask(page, "What should I do when I am ill?")
+    expect(page.locator(".answer")).not_to_be_empty()
+    page.get_by_role("button", name="Stop").click()
+    finished(page)
+    expect(page.locator(".run-foot .badge")).to_have_text(["Stopped by you"])
+    assert 0 < words(page) < 100
+    expect(page.get_by_role("button", name="Stop")).to_be_hidden()
+
+
+def test_a_reload_in_mid_stream_goes_on(page, model):
+    slow(model)
+    page.goto("/")
+    ask(page, "Which expenses are paid back?")
+    expect(page.locator(".answer")).not_to_be_empty()
+    expect(page).to_have_url(re.compile("/c/"))
+    before = words(page)
+    model.reset()
+    page.reload()
+    expect(page.locator(".run[data-state=answering]")).to_have_count(1)
+    assert words(page) >= min(before, 3)
+    page.get_by_role("button", name="Stop").click()
+    finished(page)
+    expect(page.locator(".run-question")).to_have_count(1)
+
+
+def test_a_second_tab_follows_the_same_answer(page, model):
+    slow(model)
+    page.goto("/")
+    ask(page, "Who pays for the train?")
+    expect(page.locator(".answer")).not_to_be_empty()
+    other = page.context.new_page()
+    other.goto(page.url)
+    expect(other.locator(".answer")).not_to_be_empty()
+    page.get_by_role("button", name="Stop").click()
+    finished(page)
+    finished(other)
+    assert other.locator(".answer").inner_text() == page.locator(".answer").inner_text()
+
+
+def test_a_question_asked_again_is_answered_from_the_kept_answer(page):
+    page.goto("/")
+    question = "How much notice do I have to give after probation?"
+    ask(page, question)
+    finished(page)
+    page.goto("/")
+    ask(page, question)
+    finished(page)
+    expect(page.locator(".run-foot .badge")).to_have_text(["Kept answer, still valid"])
+    page.get_by_role("button", name="Ask afresh").click()
+    finished(page, 2)
+    expect(page.locator(".run").last.locator(".run-foot .badge")).to_have_count(0)
+
+
+def test_what_the_documents_do_not_say_is_refused(page):
+    page.goto("/")
+    ask(page, "What is the melting point of tungsten?")
+    finished(page)
+    expect(page.locator(".run-foot .badge")).to_have_text(["The documents do not say"])
+
+
+def test_a_conversation_is_renamed_and_deleted(page):
+    page.goto("/")
+    ask(page, "Can I work from another country?")
+    finished(page)
+    current = page.locator("#conversations .current")
+    expect(current).to_contain_text("Can I work from another country?")
+    current.hover()
+    current.get_by_role("button").click()
+    page.get_by_label("Name").fill("Working abroad")
+    page.get_by_role("button", name="Rename", exact=True).click()
+    expect(page.locator("#conversations .current")).to_contain_text("Working abroad")
+    gone = page.url
+    page.locator("#conversations .current").hover()
+    page.locator("#conversations .current").get_by_role("button").click()
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("button", name="Delete for good?").click()
+    expect(page).not_to_have_url(gone)
+    expect(page.locator("#conversations")).not_to_contain_text("Working abroad")

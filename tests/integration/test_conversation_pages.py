@@ -1,0 +1,225 @@
+"""The ask page and conversations: whose they are, and what of old answers may still be shown."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import Group, Permission, User
+from django.test import Client
+from django.utils import timezone
+
+from answering.history import RUNS_SHOWN
+from answering.models import Conversation, Run
+from retrieval.models import Chunk, Collection, Document
+
+pytestmark = pytest.mark.django_db
+
+SECRET = "The merger is planned for March."
+
+
+@pytest.fixture
+def staff() -> Group:
+    return Group.objects.create(name="staff")
+
+
+@pytest.fixture
+def owner(staff: Group) -> User:
+    user = User.objects.create_user("owner")
+    user.groups.add(staff)
+    return user
+
+
+@pytest.fixture
+def collection(staff: Group) -> Collection:
+    made = Collection.objects.create(slug="plans", name="Plans")
+    made.groups.add(staff)
+    return made
+
+
+@pytest.fixture
+def document(collection: Collection) -> Document:
+    made = Document.objects.create(
+        collection=collection, name="plan.md", title="Plan", status="ready", ready_at=timezone.now()
+    )
+    Chunk.objects.create(
+        id=7, document=made, collection=collection, ordinal=0, text=SECRET, heading="Plan › Our merger plans"
+    )
+    return made
+
+
+@pytest.fixture
+def conversation(owner: User) -> Conversation:
+    return Conversation.objects.create(user=owner, title="When is the merger?")
+
+
+@pytest.fixture
+def run(owner: User, conversation: Conversation, document: Document) -> Run:
+    passage = {
+        "n": 1,
+        "document": str(document.id),
+        "title": "Plan",
+        "collection": "plans",
+        "heading": "Plan",
+        "page": None,
+        "text": SECRET,
+        "marks": [[0, 10]],
+        "url": f"/d/{document.id}/?chunk=7",
+    }
+    return Run.objects.create(
+        user=owner,
+        conversation=conversation,
+        question="When is the merger?",
+        status="done",
+        finish="complete",
+        route="hybrid",
+        answer=f"{SECRET} [1]",
+        html=f"<p>{SECRET}</p>",
+        citations=[passage],
+        cited=[1],
+        events=[{"type": "delta", "text": SECRET}],
+    )
+
+
+@pytest.fixture
+def browser(client: Client, owner: User) -> Client:
+    client.force_login(owner)
+    return client
+
+
+def address(conversation: Conversation) -> str:
+    return f"/c/{conversation.id}/"
+
+
+def test_a_visitor_is_sent_to_the_login(client):
+    assert client.get("/").url == "/accounts/login/?next=/"
+
+
+def test_an_owner_sees_their_answer_with_its_sources(browser, conversation, run):
+    shown = browser.get(address(conversation)).context["page"]["runs"][0]
+    assert SECRET in shown["html"]
+    assert shown["passages"][0]["text"] == SECRET
+    assert shown["passages"][0]["changed"] is False
+
+
+def test_a_conversation_of_another_is_not_there(client, conversation, run, staff):
+    stranger = User.objects.create_user("stranger")
+    stranger.groups.add(staff)
+    client.force_login(stranger)
+    assert client.get(address(conversation)).status_code == 404
+
+
+def test_even_a_superuser_does_not_read_the_conversations_of_others(client, conversation, run):
+    client.force_login(User.objects.create_superuser("root"))
+    assert client.get(address(conversation)).status_code == 404
+
+
+def test_a_lost_group_takes_passages_and_answer_along(browser, conversation, run, owner):
+    owner.groups.clear()
+    reply = browser.get(address(conversation))
+    assert SECRET not in reply.content.decode()
+    assert reply.context["page"]["runs"][0]["hidden"] is True
+    assert reply.context["page"]["runs"][0]["passages"] == [{"n": 1, "gone": True}]
+
+
+def test_a_document_that_moved_out_of_sight_takes_its_answer_along(browser, conversation, run, document):
+    document.collection = Collection.objects.create(slug="board")
+    document.save()
+    assert SECRET not in browser.get(address(conversation)).content.decode()
+
+
+def test_an_answer_that_read_a_lost_passage_is_hidden_though_it_cites_another(
+    browser, conversation, run, owner
+):
+    Run.objects.filter(id=run.id).update(cited=[])
+    owner.groups.clear()
+    assert SECRET not in browser.get(address(conversation)).content.decode()
+
+
+def test_a_deleted_document_takes_the_answer_that_cites_it_along(browser, conversation, run, document):
+    document.delete()
+    assert SECRET not in browser.get(address(conversation)).content.decode()
+
+
+def test_a_deleted_document_that_was_not_cited_leaves_the_answer(browser, conversation, run, document):
+    Run.objects.filter(id=run.id).update(cited=[], answer="It does not say.", html="<p>It does not say.</p>")
+    document.delete()
+    shown = browser.get(address(conversation)).context["page"]["runs"][0]
+    assert shown["html"] == "<p>It does not say.</p>"
+    assert shown["passages"] == [{"n": 1, "gone": True}]
+
+
+def test_a_changed_document_is_said_to_have_changed(browser, conversation, run):
+    Chunk.objects.all().delete()
+    assert browser.get(address(conversation)).context["page"]["runs"][0]["passages"][0]["changed"] is True
+
+
+def test_a_run_under_way_brings_nothing_but_its_question(browser, conversation, run):
+    Run.objects.filter(id=run.id).update(status="running", answer="", html="")
+    reply = browser.get(address(conversation))
+    assert reply.context["page"]["runs"][0]["status"] == "running"
+    assert SECRET not in reply.content.decode()
+
+
+def test_frames_of_old_runs_never_reach_the_page(browser, conversation, run):
+    Run.objects.filter(id=run.id).update(answer="", html="", citations=[], cited=[])
+    assert SECRET not in browser.get(address(conversation)).content.decode()
+
+
+def test_a_page_is_never_kept_by_a_browser(browser, conversation):
+    assert "no-store" in browser.get(address(conversation))["Cache-Control"]
+
+
+def test_long_conversations_are_turned_page_by_page(browser, conversation, owner):
+    begun = timezone.now()
+    for i in range(RUNS_SHOWN + 2):
+        run = Run.objects.create(user=owner, conversation=conversation, question=f"q{i}", status="error")
+        Run.objects.filter(id=run.id).update(created_at=begun + timedelta(seconds=i))
+    newest = browser.get(address(conversation))
+    assert [run["question"] for run in newest.context["page"]["runs"]][:: RUNS_SHOWN - 1] == ["q2", "q31"]
+    older = browser.get(address(conversation), {"before": newest.context["older"]})
+    assert [run["question"] for run in older.context["page"]["runs"]] == ["q0", "q1"]
+
+
+def test_an_owner_renames_their_conversation(browser, conversation):
+    browser.post(f"{address(conversation)}rename/", {"title": "Merger"})
+    conversation.refresh_from_db()
+    assert conversation.title == "Merger"
+
+
+def test_an_owner_deletes_their_conversation_with_its_runs(browser, conversation, run):
+    browser.post(f"{address(conversation)}delete/")
+    assert not Run.objects.exists()
+
+
+@pytest.mark.parametrize("act", ["rename", "delete"])
+def test_a_stranger_neither_renames_nor_deletes(client, conversation, act):
+    client.force_login(User.objects.create_user("stranger"))
+    assert client.post(f"{address(conversation)}{act}/", {"title": "x"}).status_code == 404
+    conversation.refresh_from_db()
+    assert conversation.title == "When is the merger?"
+
+
+def test_examples_come_from_readable_documents_alone(browser, client, document):
+    assert browser.get("/").context["examples"] == ["What does “Plan” say about our merger plans?"]
+    client.force_login(User.objects.create_user("stranger"))
+    assert client.get("/").context["examples"] == []
+
+
+def test_collections_to_choose_from_are_the_readable_ones(browser, collection):
+    Collection.objects.create(slug="board", name="Board")
+    assert browser.get("/").context["collections"] == [{"slug": "plans", "name": "Plans"}]
+
+
+def test_readers_are_told_who_adds_documents(browser):
+    librarian = User.objects.create_user("grace", first_name="Grace", last_name="Hopper")
+    librarian.user_permissions.add(Permission.objects.get(codename="add_document"))
+    User.objects.create_superuser("root")
+    page = browser.get("/").content.decode()
+    assert "added by Grace Hopper." in page
+    assert 'href="/library/"' not in page
+
+
+def test_the_administration_shows_no_question_and_no_answer(client, run):
+    client.force_login(User.objects.create_superuser("root"))
+    page = client.get(f"/admin/answering/run/{run.id}/change/").content.decode()
+    assert SECRET not in page
+    assert "When is the merger?" not in page
