@@ -1,5 +1,5 @@
-"""Which collections a user may read. A scope is computed once for a question and goes into every search, cache
-key, prefetch and page; an empty scope finds nothing."""
+"""Which collections a user may read. A scope is computed once for a question and goes into every search,
+cache key, prefetch and page; an empty scope finds nothing."""
 
 import hashlib
 from collections.abc import Iterable
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 # Superusers read every collection; others those of their groups; accounts switched off read nothing.
 SCOPE_SQL = """
     SELECT c.id, c.slug FROM retrieval_collection c
-    WHERE EXISTS (SELECT 1 FROM auth_user u WHERE u.id = %(user)s AND u.is_active AND u.is_superuser)
+    WHERE NOT c.scratch AND EXISTS (
+        SELECT 1 FROM auth_user u WHERE u.id = %(user)s AND u.is_active AND u.is_superuser)
        OR EXISTS (
         SELECT 1 FROM retrieval_collection_groups cg
         JOIN auth_user_groups ug ON ug.group_id = cg.group_id
@@ -48,7 +49,8 @@ NOTHING = AccessScope(frozenset())
 
 
 def narrowed(rows: Iterable[tuple[int, str]], slugs: Iterable[str] | None) -> AccessScope:
-    """The scope of `rows` (id, slug), kept to `slugs` where given. Unknown and unreadable slugs are alike: ignored."""
+    """The scope of `rows` (id, slug), kept to `slugs` where given. Unknown and unreadable slugs are alike:
+    ignored."""
     wanted = None if slugs is None else frozenset(slugs)
     return AccessScope(frozenset(pk for pk, slug in rows if wanted is None or slug in wanted))
 

@@ -1,29 +1,74 @@
-"""Two rankings -> one, by a convex combination of their scaled scores (pure)."""
+"""Two rankings -> one (pure), by a convex combination of scores that are scaled in two ways, half and half:
+
+* from 0 at a leg's last hit to 1 at its first: how a chunk stands within its leg;
+* as a share of the leg's certainty, exp((score - best) / temperature) over its sum: a leg in which one chunk
+  stands out says so, a leg that finds a hundred alike has little to say. This is where a question's own scores
+  weigh the legs, with no labels and nothing learned.
+
+Reciprocal rank fusion throws the scores away, and lets a weak leg pull a strong one down. A weight learned from
+features of question and scores gained nothing on sets left out of the learning. Both are measured beside this
+in docs/retrieval.md."""
+
+from collections.abc import Callable
 
 import numpy as np
+import numpy.typing as npt
 
 from retrieval.passages import Hit, Ranking
 
 LEXICAL_SHARE = 0.5
+LEXICAL_TEMPERATURE = 0.3  # of the best BM25 score, since BM25 has no scale of its own
+VECTOR_TEMPERATURE = 0.15  # of a cosine
+CERTAIN_DEPTH = 50  # hits of a leg that share its certainty
+
+Scores = npt.NDArray[np.float64]
 
 
 def fuse(query: str, lexical: Ranking | None, vector: Ranking | None, *, k: int) -> Ranking:
-    """The best `k` chunks of both legs. Either leg may be missing; with one leg its order stays."""
-    legs = [leg for leg in (lexical, vector) if leg is not None]
-    partial = any(leg.partial for leg in legs)
-    scores: dict[int, float] = {}
-    for leg in legs:
-        share = LEXICAL_SHARE if leg.leg == "lexical" else 1 - LEXICAL_SHARE
-        for chunk, score in _scaled(leg).items():
-            scores[chunk] = scores.get(chunk, 0.0) + share * score
+    """The best `k` chunks of both legs, with scores from 0 to 1. Either leg may be missing; with one leg its
+    order stays. Legs of about 100 hits each are best: the last hit is the zero of its leg."""
+    del query  # the legs' scores say more of the question than its words do
+    legs = [leg for leg in (lexical, vector) if leg is not None and leg.hits]
+    partial = any(leg.partial for leg in (lexical, vector) if leg is not None)
+    placed = _combined(legs, _placed)
+    certain = _combined(legs, _certain)
+    most = max(certain.values(), default=1.0)
+    scores = {chunk: 0.5 * placed[chunk] + 0.5 * certain[chunk] / most for chunk in placed}
     order = sorted(scores, key=lambda chunk: -scores[chunk])[:k]
     return Ranking("fused", tuple(Hit(chunk, scores[chunk]) for chunk in order), partial)
 
 
-def _scaled(leg: Ranking) -> dict[int, float]:
-    values = np.array([hit.score for hit in leg])
-    if not len(values):
-        return {}
-    low, high = values.min(), values.max()
-    scaled = (values - low) / (high - low) if high > low else np.ones_like(values)
-    return {hit.chunk: float(value) for hit, value in zip(leg, scaled, strict=True)}
+def reciprocal_rank(
+    lexical: Ranking | None, vector: Ranking | None, *, k: int, constant: int = 60
+) -> Ranking:
+    """Reciprocal rank fusion, for comparison (Cormack, Clarke, Büttcher 2009)."""
+    scores: dict[int, float] = {}
+    for leg in (lexical, vector):
+        for rank, hit in enumerate(leg or (), 1):
+            scores[hit.chunk] = scores.get(hit.chunk, 0.0) + 1 / (constant + rank)
+    order = sorted(scores, key=lambda chunk: -scores[chunk])[:k]
+    return Ranking("fused", tuple(Hit(chunk, scores[chunk]) for chunk in order))
+
+
+def _combined(legs: list[Ranking], scale: Callable[[str, Scores], Scores]) -> dict[int, float]:
+    """Chunk -> the weighted sum of its scaled scores; a chunk that a leg does not have gets nothing from it."""
+    combined: dict[int, float] = {}
+    for leg in legs:
+        share = LEXICAL_SHARE if leg.leg == "lexical" else 1 - LEXICAL_SHARE
+        scaled = scale(leg.leg, np.array([hit.score for hit in leg], dtype=np.float64))
+        for hit, score in zip(leg, scaled, strict=True):
+            combined[hit.chunk] = combined.get(hit.chunk, 0.0) + share * float(score)
+    return combined
+
+
+def _placed(leg: str, scores: Scores) -> Scores:
+    low, high = scores.min(), scores.max()
+    return np.asarray((scores - low) / (high - low)) if high > low else np.ones_like(scores)
+
+
+def _certain(leg: str, scores: Scores) -> Scores:
+    best = scores.max()
+    temperature = VECTOR_TEMPERATURE if leg == "vector" else LEXICAL_TEMPERATURE * max(best, 1e-9)
+    weights = np.exp((scores - best) / temperature)
+    weights[CERTAIN_DEPTH:] = 0.0
+    return np.asarray(weights / weights.sum())
