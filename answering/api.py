@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -12,12 +13,16 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.security import HttpBearer
 
 from answering import tokens
-from answering.asking import read_ask
-from answering.errors import AnsweringError, BadQuestion
+from answering.asking import question_text, read_ask
+from answering.errors import AnsweringError, BadQuestion, SearchUnavailable
 from answering.events import Frame
 from answering.reporting import error_event, status_of
 from answering.wiring import wiring
 from retrieval.api import router as documents
+from retrieval.errors import RetrievalError
+from retrieval.search import search
+
+SEARCH_MOST = 100
 
 SSE_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
@@ -119,6 +124,35 @@ async def get_events(request: HttpRequest, run: uuid.UUID, after: int = 0) -> St
     return _stream(await (await wiring()).runs.follow(str(run), request.auth, after))  # type: ignore[attr-defined]
 
 
+class Found(Schema):
+    """A passage, its rank in each leg (null where that leg did not find it) and its fused score."""
+
+    document: str
+    title: str
+    collection: str
+    heading: str
+    page: int | None
+    text: str
+    url: str
+    lexical_rank: int | None
+    vector_rank: int | None
+    score: float
+
+
+@router.get("search", response=list[Found], summary="Passages, without an answer")
+async def get_search(
+    request: HttpRequest, q: str, k: int = 10, collections: str | None = None
+) -> list[dict[str, Any]]:
+    """The best `k` (1 to 100) passages; `collections` is a comma-separated list of slugs."""
+    if not 1 <= k <= SEARCH_MOST:
+        raise BadQuestion(f"`k` must be from 1 to {SEARCH_MOST}.")
+    built = await wiring()
+    slugs = None if collections is None else [slug.strip() for slug in collections.split(",") if slug.strip()]
+    scope = await built.store.scope(request.auth, slugs)  # type: ignore[attr-defined]
+    found = await search(built.legs, scope, question_text({"q": q}, "q"), k)
+    return [{**asdict(passage), "url": passage.url} for passage in found]
+
+
 def _stream(frames: AsyncIterator[Frame]) -> StreamingHttpResponse:
     return StreamingHttpResponse(events(frames), content_type="text/event-stream", headers=SSE_HEADERS)
 
@@ -140,6 +174,11 @@ def build() -> NinjaAPI:
     def on_answering(request: HttpRequest, error: AnsweringError) -> HttpResponse:
         told = error_event(error).data
         return error_response(status_of(error), told["code"], told["message"], told["retry_after"])
+
+    @api.exception_handler(RetrievalError)
+    def on_retrieval(request: HttpRequest, error: RetrievalError) -> HttpResponse:
+        told = SearchUnavailable()
+        return error_response(told.status, told.code, str(told), told.retry_after)
 
     @api.exception_handler(AuthenticationError)
     def on_authentication(request: HttpRequest, error: AuthenticationError) -> HttpResponse:

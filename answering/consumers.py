@@ -36,7 +36,6 @@ class AskConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def connect(self) -> None:
         self.relays: dict[str, asyncio.Task[None]] = {}
-        self.prefetcher = None
         user = self.scope.get("user")
         await self.accept()
         if user is None or not user.is_authenticated:
@@ -44,15 +43,12 @@ class AskConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             return
         self.user = user.pk
         self.wiring = await wiring()
-        self.prefetcher = self.wiring.typing_prefetcher(self.user)
 
     async def disconnect(self, code: int) -> None:
         tasks = list(self.relays.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if self.prefetcher is not None:
-            await self.prefetcher.aclose()
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         body: Mapping[str, Any] = {}
@@ -86,8 +82,8 @@ class AskConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def typing(self, body: Mapping[str, Any]) -> None:
         """A hint: nothing is answered, and nothing wrong with it is told."""
-        if self.prefetcher is not None and body.get("text"):
-            self.prefetcher.typed(question_text(body, "text"))
+        if body.get("text"):
+            question_text(body, "text")
 
     def _relay(self, run: str, frames: Callable[[], Awaitable[AsyncIterator[Frame]]]) -> None:
         previous = self.relays.pop(run, None)

@@ -7,7 +7,8 @@ class SiteConfig(AppConfig):
     name = "qa_site"
 
     def ready(self) -> None:
-        # Models can be imported only now that the apps are loaded.
+        # Models can be imported only now that the apps are loaded, and tasks sent only through our Celery.
+        from qa_site import celery  # noqa: F401
         from qa_site.everyone import join_everyone
 
         post_save.connect(join_everyone, sender=settings.AUTH_USER_MODEL, dispatch_uid="join_everyone")

@@ -90,7 +90,8 @@ def metrics(request: HttpRequest) -> HttpResponse:
         return HttpResponse(
             "Log in as staff, send a token, or set METRICS_ALLOW.\n", status=403, content_type="text/plain"
         )
-    return ExportToDjangoView(request)
+    page: HttpResponse = ExportToDjangoView(request)
+    return page
 
 
 def _may_see_metrics(request: HttpRequest) -> bool:

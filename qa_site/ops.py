@@ -6,7 +6,7 @@ the metrics that the processes share."""
 
 import os
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -81,7 +81,7 @@ class Percentiles:
 
 
 @never_cache
-@staff_member_required(login_url="login")
+@staff_member_required(login_url="login")  # type: ignore[untyped-decorator]
 def ops(request: HttpRequest) -> HttpResponse:
     span = request.GET.get("span", "1h")
     since = timezone.now() - SPANS.get(span, SPANS["1h"])
@@ -113,25 +113,26 @@ def ops(request: HttpRequest) -> HttpResponse:
     return render(request, "ops/index.html", context)
 
 
-def _rows(sql: str, since: object) -> list[tuple[Any, ...]]:
+def _rows(sql: str, since: datetime) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, [since])
         return list(cursor.fetchall())
 
 
-def _stages(since: object) -> list[Percentiles]:
+def _stages(since: datetime) -> list[Percentiles]:
     return [
-        Percentiles(stage, count, failed, *points, budget=settings.BUDGETS_MS.get(stage))
-        for stage, count, failed, points in _rows(_STAGES, since)
+        Percentiles(stage, count, failed, p50, p95, p99, settings.BUDGETS_MS.get(stage))
+        for stage, count, failed, (p50, p95, p99) in _rows(_STAGES, since)
     ]
 
 
-def _figures(since: object) -> list[Percentiles]:
+def _figures(since: datetime) -> list[Percentiles]:
     found = []
     for column, (name, budget) in FIGURES.items():
         points, count = _rows(_FIGURE.format(column=column), since)[0]
         if count:
-            found.append(Percentiles(name, count, 0, *points, budget=settings.BUDGETS_MS.get(budget or "")))
+            p50, p95, p99 = points
+            found.append(Percentiles(name, count, 0, p50, p95, p99, settings.BUDGETS_MS.get(budget or "")))
     return found
 
 

@@ -84,6 +84,12 @@ class Follower:
         self._pruned_at = 0.0
         self._thread = threading.Thread(target=self._run, name="lexical-follower", daemon=True)
 
+    @property
+    def revision(self) -> object:
+        """Names what is searched now: it changes whenever a change of the documents has come in."""
+        state = self._state
+        return (state.name, state.horizon, self._stamp) if state else None
+
     def start(self) -> None:
         self._thread.start()
 

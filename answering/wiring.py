@@ -1,0 +1,250 @@
+"""Builds the pipeline and everything round it, once a process, on the process' event loop.
+
+What is slow to make (connections, the model, the index) is made here and never on a question's way."""
+
+import asyncio
+import logging
+import os
+import socket
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import cast
+
+from django.conf import settings
+from psycopg_pool import PoolTimeout
+from redis.asyncio import Redis
+
+from answering import metrics
+from answering.budgets import Budgets
+from answering.caches.answer import AnswerCache
+from answering.caches.embedding import CachedEmbedder
+from answering.caches.retrieval import CachedLexical, CachedVectors, RankingCache
+from answering.embedding import HedgedEmbedder
+from answering.engine import Engine
+from answering.events import Frame
+from answering.evidence import Chooser
+from answering.generation import Generator, Token, Upstream
+from answering.intent import IntentClassifier
+from answering.observer import MetricsObserver
+from answering.parts import Breakers, Parts
+from answering.prompting import Prompts
+from answering.recovery import Recovery
+from answering.resilience.breaker import Breaker
+from answering.resilience.deadline import Deadline
+from answering.resilience.hedging import HedgeBudget, HedgeDelay, Hedger
+from answering.resilience.pacing import TokenPacer
+from answering.runs import RunManager
+from answering.sources import Sources
+from answering.store import Ask, Pool, RunStore
+from retrieval.database import make_pool
+from retrieval.embeddings import Embedder, Vector, factory
+from retrieval.errors import EmbeddingError
+from retrieval.lexical.follower import Follower
+from retrieval.lexical.search import LexicalSearch
+from retrieval.metrics import INDEX_LAG
+from retrieval.search import Legs
+from retrieval.vectors import VectorIndex
+
+logger = logging.getLogger("answering")
+
+POOL_MIN, POOL_MAX = 4, 16
+POOL_PATIENCE = 10.0
+"""Seconds for the first connections; without them the process starts all the same and reports itself unready."""
+
+REDIS_PATIENCE = 2.0
+"""Seconds to connect to Redis. Calls have their own, shorter limits; a blocking read has none."""
+
+
+class NoEmbedder:
+    """Stands where the embedder cannot be loaded: questions are searched by words, and readiness says why."""
+
+    name, dimensions = "none", 0
+
+    def __init__(self, reason: EmbeddingError) -> None:
+        self.reason = reason
+
+    async def embed_query(self, text: str, *, timeout: float) -> Vector:
+        raise EmbeddingError(str(self.reason))
+
+    def embed_documents(self, texts: object) -> object:
+        raise EmbeddingError(str(self.reason))
+
+    async def aclose(self) -> None:
+        pass
+
+
+@dataclass(slots=True)
+class Wiring:
+    """One process' parts. `ask` is the way in for every interface."""
+
+    owner: str
+    pool: Pool
+    redis: "Redis"
+    store: RunStore
+    runs: RunManager
+    recovery: Recovery
+    parts: Parts
+    legs: Legs
+    follower: Follower
+    embedder: Embedder
+    generator: Generator | None
+    answers: AnswerCache
+    sources: Sources
+
+    async def ask(self, ask: Ask) -> AsyncIterator[Frame]:
+        """The frames of a question. Raises AnsweringError where it cannot be begun."""
+        return await self.runs.ask(ask)
+
+    def index_state(self) -> str | None:
+        """None where the lexical index is whole; else what it lacks."""
+        return "rebuilding" if self.follower.rebuilding else None
+
+    def embedder_state(self) -> str | None:
+        return f"error: {self.embedder.reason}" if isinstance(self.embedder, NoEmbedder) else None
+
+    def breaker_states(self) -> dict[str, str]:
+        """Name -> state of each breaker that is not closed, and of each upstream."""
+        breakers = self.parts.breakers
+        states = {
+            b.name: b.state
+            for b in (breakers.lexical, breakers.embedder, breakers.vectors, breakers.passages)
+        }
+        health = self.generator.health() if self.generator else []
+        return {name: state for name, state in states.items() if state != "closed"} | {
+            upstream.name: "ok" if upstream.state == "closed" else upstream.state for upstream in health
+        }
+
+    async def aclose(self) -> None:
+        await self.recovery.aclose()
+        await self.runs.aclose()
+        await self.answers.aclose()
+        if self.generator is not None:
+            await self.generator.aclose()
+        await asyncio.to_thread(self.follower.stop)
+        self.parts.prompts.close()
+        await self.embedder.aclose()
+        await self.pool.close()
+        await self.redis.aclose()
+
+
+def upstreams() -> list[Upstream]:
+    """The models that the settings name, in order of preference."""
+    found = []
+    if settings.HAS_MODEL:
+        url = settings.OPENAI_BASE_URL or "https://api.openai.com/v1"
+        found.append(Upstream("main", url, settings.OPENAI_API_KEY or "none", settings.ANSWER_MODEL))
+    if settings.FALLBACK_BASE_URL or settings.FALLBACK_API_KEY:
+        url = settings.FALLBACK_BASE_URL or "https://api.openai.com/v1"
+        found.append(Upstream("fallback", url, settings.FALLBACK_API_KEY or "none", settings.FALLBACK_MODEL))
+    return found
+
+
+def load_embedder() -> Embedder:
+    try:
+        return factory.configured()
+    except EmbeddingError as error:
+        logger.warning("the embedder cannot be loaded", extra={"cause": str(error)})
+        return cast(Embedder, NoEmbedder(error))
+
+
+async def build() -> Wiring:
+    """Everything, started. Postgres and Redis may be away: then it starts all the same, and says so when asked."""
+    owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+    observer = MetricsObserver()
+    budgets = Budgets.from_milliseconds(settings.BUDGETS_MS)
+    pool = make_pool(settings.DATABASE_URL, min_size=POOL_MIN, max_size=POOL_MAX)
+    await pool.open()
+    redis = Redis.from_url(settings.REDIS_URL, protocol=2, socket_connect_timeout=REDIS_PATIENCE)
+    embedder, follower = await asyncio.gather(
+        asyncio.to_thread(load_embedder), asyncio.to_thread(start_follower)
+    )
+    rankings = RankingCache(lambda: follower.revision, on_result=count_cache)
+    searches, vectors = (
+        LexicalSearch(follower.index),
+        VectorIndex(pool, model=embedder.name, dimensions=embedder.dimensions),
+    )
+    hedge_budget, delays = HedgeBudget(), HedgeDelay()
+    asked: Embedder = embedder
+    if settings.HAS_REMOTE_EMBEDDER:
+        asked = HedgedEmbedder(embedder, Hedger("embedder", HedgeBudget(), HedgeDelay(), observer=observer))
+    cached = CachedEmbedder(asked, redis, on_result=count_cache)
+    models = upstreams()
+    generator = (
+        Generator(models, hedge_budget=hedge_budget, hedge_delay=delays, observer=observer)
+        if models
+        else None
+    )
+    answers = AnswerCache(pool, model=",".join(model.model for model in models), on_result=count_cache)
+    store = RunStore(pool, owner=owner)
+    sources = Sources(IntentClassifier())
+
+    async def embed(text: str, deadline: Deadline) -> Vector:
+        return await cached.embed_query(text, timeout=deadline.remaining())
+
+    parts = Parts(
+        budgets=budgets,
+        breakers=Breakers(
+            lexical=Breaker("lexical", on_change=observer.breaker),
+            embedder=Breaker("embedder", on_change=observer.breaker),
+            vectors=Breaker("vectors", on_change=observer.breaker),
+            passages=Breaker("passages", on_change=observer.breaker),
+        ),
+        lexical=CachedLexical(searches, rankings),
+        embed=embed,
+        vectors=CachedVectors(vectors, rankings),
+        chooser=Chooser(pool, timeout=budgets.vector),
+        store=store,
+        sources=sources,
+        answers=answers,
+        prompts=Prompts(),
+        generator=generator,
+        pace=TokenPacer(Token.then),
+    )
+    runs = RunManager(store, redis, Engine(parts))
+    recovery = Recovery(runs, redis, owner=owner)
+    await recovery.start()
+    with suppress(PoolTimeout):
+        await pool.wait(POOL_PATIENCE)
+    if generator is not None:
+        await generator.warm()
+    return Wiring(
+        owner, pool, redis, store, runs, recovery, parts, Legs(pool, cached, searches, vectors), follower, embedder,
+        generator, answers, sources,
+    )  # fmt: skip
+
+
+def start_follower() -> Follower:
+    follower = Follower(
+        settings.DATABASE_URL,
+        folder=settings.LEXICAL_DIR,
+        engine=settings.LEXICAL_ENGINE,
+        on_lag=INDEX_LAG.set,
+    )
+    follower.start()
+    return follower
+
+
+def count_cache(cache: str, result: str) -> None:
+    metrics.cache_requests_total.labels(cache, result).inc()
+
+
+class _Process:
+    """The wiring of this process, built by whoever asks first; one per event loop, for tests have several."""
+
+    built: "tuple[asyncio.AbstractEventLoop, asyncio.Task[Wiring]] | None" = None
+
+
+async def wiring() -> Wiring:
+    """This process' wiring."""
+    loop = asyncio.get_running_loop()
+    if _Process.built is None or _Process.built[0] is not loop:
+        _Process.built = loop, loop.create_task(build())
+    task = _Process.built[1]
+    try:
+        return await asyncio.shield(task)
+    except BaseException:
+        if task.done() and (task.cancelled() or task.exception()):
+            _Process.built = None  # the next who asks tries again
+        raise
