@@ -40,8 +40,8 @@ async def serve() -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Servers:
-    """The other process, seen from the benchmark: `urls` and `controls` by name."""
+class Simulated:
+    """The other process as the benchmark sees it: `urls` and `controls` by name."""
 
     urls: Mapping[str, str]
     controls: Mapping[str, str]

@@ -95,8 +95,10 @@ class SimulatedUpstream:
         self._server = self._control_server = None
 
     async def change(self, **settings: Any) -> None:
-        """Changes the behaviour while it runs; requests under way keep their draw. Raises ValueError."""
+        """Changes the behaviour while it runs; requests under way keep their draw, and the first burst begins now.
+        Raises ValueError."""
         before, self.behaviour = self.behaviour, self.behaviour.changed(**settings)
+        self._started = time.monotonic()
         self._capacity.resize(self.behaviour.capacity if self.behaviour.over_capacity == "queue" else 0)
         if self.behaviour.refuse and not before.refuse:
             await self._refuse()
