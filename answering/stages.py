@@ -25,6 +25,7 @@ NOTICES = {
     "embed": "The search by meaning was left out; these sources were found by their words.",
     "vector": "The search by meaning was left out; these sources were found by their words.",
     "lexical": "The search by words was left out; these sources were found by their meaning.",
+    "passages": "Not all that was found could be read; these sources were found first.",
     "context": "The passages could not be trimmed in time; the model was given them whole.",
     "generate": "The model did not answer; these sentences are quoted from the sources.",
     "cache": "The answer cache could not be reached.",
