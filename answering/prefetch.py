@@ -1,0 +1,225 @@
+"""What a question of its kind is likely to need beyond the search, fetched beside the search.
+
+Each source gives a few chunks: the newest documents, the side of a comparison that the search left out, places that
+read like definitions, contacts, figures, steps or rules, what the last turn cited, what fits the asker's profile. None
+scans: they are index look-ups and lexical searches of a millisecond. They never hold a question up, never show what
+its scope does not, and at most two of them get a seat among the passages (`seated`)."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from itertools import zip_longest
+from typing import Protocol, overload
+
+from answering.intent import IntentClassifier
+from answering.resilience.deadline import Deadline
+from answering.stages import Run
+from answering.store import History
+from retrieval import database
+from retrieval.access import AccessScope
+from retrieval.errors import RetrievalError
+from retrieval.passages import Passage, Ranking
+
+CANDIDATES = 40
+TOP = 8
+"""A chunk of the search's own first places needs no help."""
+
+LIKELY = 0.2
+"""Probability from which an intent's source is fetched."""
+
+BUDGET = 0.15
+"""Seconds for all sources together; what comes later is not waited for."""
+
+AT_ONCE = 8
+"""Questions whose sources are fetched at one time. Beyond that the process is busy and goes without."""
+
+SEATS = 2
+EACH = 4
+
+CUES: Mapping[str, str] = {
+    "definition": "definition means glossary terms is defined as refers to stands for",
+    "people": "contact email phone responsible owner team lead manager reach",
+    "figures": "maximum minimum limit amount rate days hours percent per deadline",
+    "procedure": "how to steps process request submit form first then",
+    "policy": "policy allowed permitted eligible must not required exceptions approval",
+}
+
+_SIDES = (
+    re.compile(r"\bbetween (.+?) and (.+)", re.IGNORECASE),
+    re.compile(r"\bcompare (.+?) (?:and|with|to) (.+)", re.IGNORECASE),
+    re.compile(r"(.+?) (?:vs\.?|versus|(?:as )?compared (?:with|to)|or) (.+)", re.IGNORECASE),
+)
+_NEWEST = """SELECT c.id FROM unnest({scope}) AS s(id) CROSS JOIN LATERAL (
+        SELECT id, ready_at FROM retrieval_document
+        WHERE collection_id = s.id AND ready_at IS NOT NULL ORDER BY ready_at DESC LIMIT {each}) d
+    JOIN retrieval_chunk c ON c.document_id = d.id AND c.ordinal = 0
+    ORDER BY d.ready_at DESC LIMIT {each}"""
+_NEWEST_OF = """SELECT c.id FROM retrieval_chunk c JOIN retrieval_document d ON d.id = c.document_id
+    WHERE c.id = ANY({chunks}) AND c.collection_id = ANY({scope}) AND d.ready_at IS NOT NULL
+    ORDER BY d.ready_at DESC LIMIT {each}"""
+
+Outcome = Callable[[str, str], None]
+"""Told (kind, result) of each source: `used`, `unused`, `late`, `error` or `shed`."""
+
+
+class Lexical(Protocol):
+    async def search(self, query: str, scope: AccessScope, k: int, *, asked: bool = True) -> Ranking: ...
+
+
+class Extras(Sequence[int]):
+    """Chunks, and of which kind of source each is. In order: the first of each kind, then the second of each."""
+
+    def __init__(self, kinds: Mapping[str, tuple[int, ...]] | None = None) -> None:
+        self.kinds: Mapping[str, tuple[int, ...]] = kinds or {}
+        rounds = zip_longest(*self.kinds.values())
+        self._chunks = tuple(dict.fromkeys(chunk for row in rounds for chunk in row if chunk is not None))
+
+    @overload
+    def __getitem__(self, index: int) -> int: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[int, ...]: ...
+    def __getitem__(self, index: int | slice) -> int | tuple[int, ...]:
+        return self._chunks[index]
+
+    def __len__(self) -> int:
+        return len(self._chunks)
+
+
+NONE = Extras()
+
+
+class Prefetch:
+    """Fetches the extra sources of questions. One a process."""
+
+    def __init__(
+        self, lexical: Lexical, pool: database.Pool, classifier: IntentClassifier, *, on_result: Outcome
+    ) -> None:
+        self._lexical = lexical
+        self._pool = pool
+        self._classifier = classifier
+        self._on_result = on_result
+        self._under_way = 0
+
+    async def gather(self, run: Run, history: "asyncio.Task[History]") -> Extras:
+        """The sources that the likely intents of `run` need. Never raises, and ends within its budget."""
+        if self._under_way >= AT_ONCE:
+            self._on_result("all", "shed")
+            return NONE
+        self._under_way += 1
+        try:
+            return await run.stage(
+                "intent", lambda: self._gather(run, history), budget=2 * BUDGET, fallback=NONE, quiet=True
+            )
+        finally:
+            self._under_way -= 1
+
+    def settle(self, extra: Sequence[int], shown: Iterable[int]) -> None:
+        """Counts what came of the sources: `shown` are the chunks that the answer rests on."""
+        if not isinstance(extra, Extras):
+            self._on_result("all", "late")  # it was not there when it was wanted
+            return
+        chunks = frozenset(shown)
+        for kind, given in extra.kinds.items():
+            self._on_result(kind, "unused" if chunks.isdisjoint(given) else "used")
+
+    async def _gather(self, run: Run, history: "asyncio.Task[History]") -> Extras:
+        text, scope = run.question.text, run.question.scope
+        deadline = run.deadline.capped(BUDGET)
+        base = asyncio.create_task(self._lexical.search(text, scope, CANDIDATES, asked=False))
+        works: dict[str, Awaitable[tuple[int, ...]]] = {
+            "previous": self._previous(text, history),
+            "profile": self._profile(text, scope, history, base),
+        }
+        for intent in self._classifier.likely(text, least=LIKELY):
+            if intent in CUES:
+                works[intent] = self._cued(text, scope, CUES[intent], base)
+            elif intent == "recent":
+                works[intent] = self._recent(text, scope, base, deadline)
+            elif intent == "comparison":
+                works[intent] = self._sides(text, scope)
+        tasks = {kind: asyncio.ensure_future(work) for kind, work in works.items()}
+        try:
+            await asyncio.wait(tasks.values(), timeout=deadline.remaining())
+            return Extras(
+                {kind: chunks for kind, task in tasks.items() if (chunks := self._given(kind, task))}
+            )
+        finally:
+            left = [task for task in (base, *tasks.values()) if not task.done()]
+            for task in left:
+                task.cancel()
+            await asyncio.gather(base, *tasks.values(), return_exceptions=True)
+
+    def _given(self, kind: str, task: "asyncio.Future[tuple[int, ...]]") -> tuple[int, ...]:
+        if not task.done():
+            self._on_result(kind, "late")
+            return ()
+        failure = task.exception()
+        if failure is None:
+            return task.result()
+        if not isinstance(failure, RetrievalError):
+            raise failure
+        self._on_result(kind, "error")
+        return ()
+
+    async def _cued(
+        self, text: str, scope: AccessScope, cue: str, base: "asyncio.Task[Ranking]"
+    ) -> tuple[int, ...]:
+        """Of what the search finds at all, what reads most like the kind of answer that is wanted."""
+        found = await self._lexical.search(f"{text} {cue}", scope, CANDIDATES, asked=False)
+        return _lifted(found, await asyncio.shield(base))
+
+    async def _sides(self, text: str, scope: AccessScope) -> tuple[int, ...]:
+        """The best chunks of each side of a comparison, so that one does not drive the other out."""
+        for pattern in _SIDES:
+            if sides := pattern.search(text):
+                found = [
+                    await self._lexical.search(side, scope, EACH, asked=False) for side in sides.groups()
+                ]
+                return tuple(
+                    chunk for pair in zip_longest(*(f.chunks for f in found)) for chunk in pair if chunk
+                )
+        return ()
+
+    async def _recent(
+        self, text: str, scope: AccessScope, base: "asyncio.Task[Ranking]", deadline: Deadline
+    ) -> tuple[int, ...]:
+        """The newest documents about it; of all documents, where the question names no subject."""
+        ranking = await asyncio.shield(base)
+        template = _NEWEST_OF if ranking else _NEWEST
+        sql = template.format(
+            chunks=database.numbers(ranking.chunks),
+            scope=database.numbers(sorted(scope.collection_ids)),
+            each=EACH,
+        )
+        rows = await database.fetch(self._pool, sql, timeout=max(deadline.remaining(), 0.001))
+        return tuple(row[0] for row in rows)
+
+    async def _previous(self, text: str, history: "asyncio.Task[History]") -> tuple[int, ...]:
+        """What the last answer was given from, where this question may follow it up."""
+        said = await asyncio.shield(history)
+        if not said.turns or self._classifier.probabilities(text)["follow_up"] < LIKELY:
+            return ()
+        return said.chunks[:EACH]
+
+    async def _profile(
+        self, text: str, scope: AccessScope, history: "asyncio.Task[History]", base: "asyncio.Task[Ranking]"
+    ) -> tuple[int, ...]:
+        """Of what the search finds, what names the asker's role or place."""
+        profile = (await asyncio.shield(history)).profile
+        return await self._cued(text, scope, profile, base) if profile else ()
+
+
+def _lifted(found: Ranking, base: Ranking) -> tuple[int, ...]:
+    """The first chunks of `found` that `base` has, too, but further down than its first places."""
+    lower = frozenset(base.chunks[TOP:])
+    return tuple(chunk for chunk in found.chunks[:TOP] if chunk in lower)[:EACH]
+
+
+def seated(ranked: Sequence[Passage], extra: Sequence[int], most: int) -> tuple[Passage, ...]:
+    """The first `most` of `ranked`, the last seats of which go to passages of `extra` that would have got none. Nobody
+    among the better half loses a seat, and nothing changes its order."""
+    first, rest = ranked[:most], ranked[most:]
+    wanted = {chunk: place for place, chunk in enumerate(extra)}
+    helpers = sorted((p for p in rest if p.chunk in wanted), key=lambda p: wanted[p.chunk])
+    helpers = helpers[: min(SEATS, most // 2)]
+    return (*first[: most - len(helpers)], *helpers) if len(first) == most else tuple(first)

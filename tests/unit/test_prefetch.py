@@ -1,0 +1,158 @@
+"""Extra sources help where they can, cost nothing where they cannot, and stay within the scope."""
+
+import asyncio
+
+import pytest
+
+from answering.intent import IntentClassifier
+from answering.prefetch import AT_ONCE, CANDIDATES, Extras, Prefetch, seated
+from answering.prompt import Turn
+from answering.resilience.deadline import Deadline
+from answering.stages import Question, Run
+from answering.store import History
+from retrieval.access import AccessScope
+from retrieval.errors import LexicalError
+from retrieval.passages import Hit, Ranking
+from tests.clock import autojump
+from tests.fake_parts import CONVERSATION, RUN, passage
+
+SCOPE = AccessScope(frozenset({1}))
+CLASSIFIER = IntentClassifier()
+
+
+class Searches:
+    """Gives chunk 30 first to queries with a contact's cue, and else 1, 2, 3 … in order."""
+
+    def __init__(self, seconds=0.001, failure=None):
+        self.seconds, self.failure = seconds, failure
+        self.asked_for = []
+
+    async def search(self, query, scope, k, *, asked=True):
+        self.asked_for.append((query, scope, asked))
+        await asyncio.sleep(self.seconds)
+        if self.failure:
+            raise self.failure
+        chunks = list(range(1, k + 1))
+        if "contact email" in query:
+            chunks = [30, *chunks]
+        if query in {"bronze", "silver plan"}:
+            chunks = [100 if query == "bronze" else 200, *chunks]
+        return Ranking("lexical", tuple(Hit(chunk, 1 / (i + 1)) for i, chunk in enumerate(chunks)))
+
+
+def run_of(text):
+    loop = asyncio.get_running_loop()
+    question = Question(RUN, 1, text, CONVERSATION, SCOPE)
+    return Run(question, Deadline.after(20, loop.time), lambda event: None, loop.time)
+
+
+async def gathered(text, searches=None, history=None):
+    told = []
+    prefetch = Prefetch(searches or Searches(), None, CLASSIFIER, on_result=lambda *row: told.append(row))
+
+    async def past():
+        return history or History()
+
+    run = run_of(text)
+    extra = await prefetch.gather(run, asyncio.create_task(past()))
+    return extra, told, prefetch, run
+
+
+@autojump
+async def test_a_question_for_a_person_lifts_the_passage_that_reads_like_a_contact():
+    extra, *_ = await gathered("Who is responsible for travel?")
+    assert extra.kinds["people"][0] == 30
+
+
+@autojump
+async def test_nothing_is_lifted_that_the_search_itself_did_not_find():
+    extra, *_ = await gathered("Who is responsible for travel?")
+    assert max(extra.kinds["people"]) <= CANDIDATES
+
+
+@autojump
+async def test_both_sides_of_a_comparison_are_looked_up():
+    extra, *_ = await gathered("What is the difference between bronze and silver plan")
+    assert extra.kinds["comparison"][:2] == (100, 200)
+
+
+@autojump
+async def test_a_follow_up_brings_the_passages_of_the_last_answer():
+    history = History(turns=(Turn("How many days?", "28 [1]."),), chunks=(71, 72))
+    extra, *_ = await gathered("And what about interns?", history=history)
+    assert extra.kinds["previous"] == (71, 72)
+
+
+@autojump
+async def test_a_first_question_brings_no_earlier_passages():
+    extra, *_ = await gathered("And what about interns?")
+    assert "previous" not in extra.kinds
+
+
+@autojump
+async def test_every_search_stays_within_the_scope_and_counts_as_nobodys_question():
+    searches = Searches()
+    await gathered("Who is responsible for travel?", searches)
+    assert {scope for _, scope, _ in searches.asked_for} == {SCOPE}
+    assert not any(asked for _, _, asked in searches.asked_for)
+
+
+@autojump
+async def test_slow_sources_are_left_behind_in_time():
+    extra, told, _, run = await gathered("Who is responsible for travel?", Searches(seconds=5))
+    assert len(extra) == 0
+    assert ("people", "late") in told
+    assert run.elapsed() < 0.2
+
+
+@autojump
+async def test_a_source_that_fails_is_counted_and_raises_nothing():
+    extra, told, *_ = await gathered("Who is responsible for travel?", Searches(failure=LexicalError("down")))
+    assert len(extra) == 0
+    assert ("people", "error") in told
+
+
+@autojump
+async def test_a_busy_process_goes_without():
+    told = []
+    prefetch = Prefetch(Searches(seconds=0.1), None, CLASSIFIER, on_result=lambda *row: told.append(row))
+
+    async def past():
+        return History()
+
+    gathers = [prefetch.gather(run_of("Who?"), asyncio.create_task(past())) for _ in range(AT_ONCE + 1)]
+    await asyncio.gather(*gathers)
+    assert told.count(("all", "shed")) == 1
+
+
+@autojump
+async def test_what_helped_and_what_did_not_is_counted():
+    _, told, prefetch, _ = await gathered("hello")
+    told.clear()
+    prefetch.settle(Extras({"people": (30,), "recent": (40, 41)}), [1, 30])
+    prefetch.settle((), [1])
+    assert told == [("people", "used"), ("recent", "unused"), ("all", "late")]
+
+
+def test_extras_take_turns_and_none_comes_twice():
+    assert list(Extras({"a": (1, 2, 3), "b": (2, 4)})) == [1, 2, 4, 3]
+
+
+@pytest.mark.parametrize(
+    ("extra", "chunks"),
+    [
+        ((), [0, 1, 2, 3, 4, 5, 6, 7]),
+        ((11,), [0, 1, 2, 3, 4, 5, 6, 11]),
+        ((11, 9, 10), [0, 1, 2, 3, 4, 5, 11, 9]),
+        ((3, 9), [0, 1, 2, 3, 4, 5, 6, 9]),
+        ((99,), [0, 1, 2, 3, 4, 5, 6, 7]),
+    ],
+)
+def test_extras_get_at_most_the_last_two_seats(extra, chunks):
+    ranked = [passage(chunk) for chunk in range(12)]
+    assert [p.chunk for p in seated(ranked, extra, 8)] == chunks
+
+
+def test_with_few_passages_nobody_loses_a_seat():
+    ranked = [passage(chunk) for chunk in range(3)]
+    assert seated(ranked, (2,), 8) == tuple(ranked)
