@@ -6,6 +6,7 @@ stands beside the sentence that names the subject), and more in a passage that r
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +16,9 @@ from retrieval.lexical.bm25 import LuceneBM25
 
 LONGEST = 320  # characters; a longer sentence is divided where it pauses
 WRAPPED = 60  # characters; a longer line without a stop at its end goes on in the next
-NEIGHBOUR = 0.35  # of a neighbour's score that a sentence gets
-RANK = 0.06  # what each rank takes off a passage's sentences
-OPENING = 0.15  # what the first sentence of a passage gets, of the best score: it says what the passage is of
+NEIGHBOURS = (0.4, 0.16)  # of the score of its neighbours, next and next but one, that a sentence gets
+RANK = 0.25  # sentences of the passage at rank r count 1 / (1 + RANK * r)
+OPENING = 0.1  # of the best score, that a passage's first sentence gets: it says what the passage is of
 GAP = "…"
 
 _STOP = re.compile(r"(?:[.!?]+[\"”’')\]]*(?=\s)|[。！？]+|\n)")
@@ -83,32 +84,43 @@ def _divided(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 def score_sentences(question: str, texts: Sequence[str]) -> list[Sentence]:
     """Every sentence of every text, in text order. `texts` are passages, the best one first."""
-    places = [(at, start, end) for at, text in enumerate(texts) for start, end in spans(text)]
+    return list(_scored(question, tuple(texts)))
+
+
+@lru_cache(maxsize=64)
+def _scored(question: str, texts: tuple[str, ...]) -> tuple[Sentence, ...]:
+    """Marks, trimming and extracts of one question ask for the same."""
+    read = [_read(text) for text in texts]
+    places = [(at, start, end) for at, (ranges, _) in enumerate(read) for start, end in ranges]
     if not places:
-        return []
-    own = _scores(question, [texts[at][start:end] for at, start, end in places])
-    passages = np.array([at for at, _, _ in places])
-    scores = _with_context(own, passages)
-    return [
-        Sentence(at, start, end, float(score)) for (at, start, end), score in zip(places, scores, strict=True)
-    ]
+        return ()
+    own = _scores(question, [words for _, sentences in read for words in sentences])
+    scores = _with_context(own, np.array([at for at, _, _ in places]))
+    return tuple(Sentence(*place, float(score)) for place, score in zip(places, scores, strict=True))
 
 
-def _scores(question: str, sentences: Sequence[str]) -> npt.NDArray[np.float64]:
-    words = [terms(sentence) for sentence in sentences]
-    if not any(words):
+@lru_cache(maxsize=512)
+def _read(text: str) -> tuple[list[tuple[int, int]], list[list[str]]]:
+    """A text's sentences and their terms. The provisional and the final passages are mostly the same."""
+    ranges = spans(text)
+    return ranges, [terms(text[start:end]) for start, end in ranges]
+
+
+def _scores(question: str, sentences: list[list[str]]) -> npt.NDArray[np.float64]:
+    if not any(sentences):
         return np.zeros(len(sentences))
-    return np.asarray(LuceneBM25(words).get_scores(query_terms(question)), dtype=np.float64)
+    return np.asarray(LuceneBM25(sentences).get_scores(query_terms(question)), dtype=np.float64)
 
 
 def _with_context(own: npt.NDArray[np.float64], passages: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    beside = np.zeros_like(own)
-    same = passages[1:] == passages[:-1]
-    beside[1:] += np.where(same, own[:-1], 0.0)
-    beside[:-1] += np.where(same, own[1:], 0.0)
-    first = np.concatenate([[True], ~same])
-    scores = own + NEIGHBOUR * beside + OPENING * own.max() * first
-    return np.asarray(scores / (1 + RANK * passages))
+    """Adds what the neighbours give, two places wide. Both arrays have one entry for each sentence."""
+    scores = own.copy()
+    for step, share in enumerate(NEIGHBOURS, 1):
+        given = np.where(passages[step:] == passages[:-step], share, 0.0)
+        scores[step:] += given * own[:-step]
+        scores[:-step] += given * own[step:]
+    opens = np.concatenate([[True], passages[1:] != passages[:-1]])
+    return np.asarray((scores + OPENING * own.max() * opens) / (1 + RANK * passages))
 
 
 def marks(question: str, texts: Sequence[str], *, most: int = 3) -> list[list[tuple[int, int]]]:
