@@ -12,7 +12,6 @@ http = get_asgi_application()
 # Only now are the apps loaded that the routes need.
 import answering.routing  # noqa: E402
 import retrieval.routing  # noqa: E402
-
 from qa_site.origin import SameOrigin  # noqa: E402
 
 sockets = [*answering.routing.websocket_urlpatterns, *retrieval.routing.websocket_urlpatterns]

@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -128,6 +129,8 @@ class Postgres:
             "--locale=C.UTF-8",
             "--username=postgres",
             "--no-instructions",
+            # One call for all its files: a thousand single ones take seconds on a busy disk.
+            "--sync-method=syncfs" if sys.platform == "linux" else "--sync-method=fsync",
         ]
         if not self.site.durable:
             options.append("--no-sync")

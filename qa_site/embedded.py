@@ -9,7 +9,7 @@ import os
 import stat
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -45,10 +45,12 @@ class Servers:
         ]
         self._users: int | None = None
 
-    def start(self, *, own: bool = False) -> bool:
+    def start(self, *, own: bool = False, meanwhile: Callable[[], None] = lambda: None) -> bool:
         """Starts the servers; True when this process now owns them, False when it attached to running ones.
-        `own`: never attach, but wait for the command that runs them now. Raises EmbeddedError."""
+        `own`: never attach, but wait for the command that runs them now. `meanwhile`: something useful to do
+        while they come up. Raises EmbeddedError."""
         if not self._servers:
+            meanwhile()
             return False
         run = self.data / "run"
         places.make(self.data)
@@ -58,7 +60,7 @@ class Servers:
         while True:
             with locked(run / "start.lock"):
                 if not any(server.answers() for server in self._servers):
-                    return self._start_all()
+                    return self._start_all(meanwhile)
                 if not own:
                     self._users = take(run / "users.lock", fcntl.LOCK_SH)
                     return False
@@ -96,7 +98,7 @@ class Servers:
             return False
         return True
 
-    def _start_all(self) -> bool:
+    def _start_all(self, meanwhile: Callable[[], None]) -> bool:
         self._users = take(self.data / "run" / "users.lock", fcntl.LOCK_SH)
         try:
             self._make_socket_dir()
@@ -104,6 +106,7 @@ class Servers:
             for server in self._servers:
                 opened += server.prepare()
                 self.children.append((server, self._spawn(server)))
+            meanwhile()
             for server, child in self.children:
                 self._await(server, child)
             if any(isinstance(server, Postgres) for server in self._servers):

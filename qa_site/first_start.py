@@ -2,19 +2,17 @@
 
 import os
 import secrets
+import subprocess
+import sys
 from collections.abc import Callable
-from io import StringIO
-from pathlib import Path
 
-from django.contrib.auth.models import Group, User
-from django.core.management import call_command
+from django.conf import settings
+from django.contrib.auth.models import User
 
-from qa_site.everyone import EVERYONE
+from qa_site.errors import UpError
 from retrieval.models import Collection, Document
 
 ADMIN = "admin"
-SAMPLE = Path(__file__).parent / "sample"
-SAMPLE_COLLECTION = "handbook"
 UNFINISHED = (Document.Status.QUEUED, Document.Status.PARSING, Document.Status.EMBEDDING)
 
 
@@ -25,24 +23,25 @@ def make_admin(say: Callable[[str], None]) -> None:
     given = os.environ.get("ADMIN_PASSWORD", "")
     password = given or secrets.token_urlsafe(9)
     User.objects.create_superuser(ADMIN, password=password)
-    shown = (
-        "from ADMIN_PASSWORD" if given else f"{password}   (shown only now; change it at /accounts/password/)"
-    )
+    shown = "as in ADMIN_PASSWORD" if given else f"{password}   (shown only now)"
     say(f"First start. User: {ADMIN}   Password: {shown}")
 
 
+def library_is_empty() -> bool:
+    return not Collection.objects.filter(scratch=False).exists()
+
+
 def add_sample(say: Callable[[str], None]) -> None:
-    """The sample handbook, when the library is empty; the group of everyone may read it."""
-    if Collection.objects.filter(scratch=False).exists():
-        return
-    group, _ = Group.objects.get_or_create(name=EVERYONE)
-    group.user_set.add(*User.objects.all())
-    collection = Collection.objects.create(slug=SAMPLE_COLLECTION, name="Sample handbook", languages=["en"])
-    collection.groups.add(group)
-    say("The library is empty: reading a small sample handbook ...")
-    call_command("ingest", str(SAMPLE), collection=SAMPLE_COLLECTION, stdout=StringIO(), stderr=StringIO())
+    """In a process of its own: what it needs would stay in this one's memory for good."""
+    say("The library is empty: adding a small sample handbook ...")
+    command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "sample"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if done.returncode:
+        raise UpError(
+            f"The sample handbook could not be added: {done.stderr.strip()}. Leave it out with --no-sample."
+        )
 
 
-def sample_is_read() -> bool:
-    """Whether nothing of the sample is still on its way in (or there is no sample)."""
-    return not Document.objects.filter(collection__slug=SAMPLE_COLLECTION, status__in=UNFINISHED).exists()
+def documents_wait() -> bool:
+    """Whether a document is still on its way in."""
+    return Document.objects.filter(status__in=UNFINISHED).exists()

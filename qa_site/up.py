@@ -57,25 +57,32 @@ class Up:
         with only_one(self.data), listen(self.options.host, self.options.port) as listener:
             try:
                 self.say(f"Citefirst, with its data in {self.data}")
-                self.servers.start(own=True)
-                for note in self.servers.notes:
-                    self.say(note)
-                self._serve(listener)
+                self._serve(listener, self._supervisor())
             finally:
                 self.servers.stop()
 
-    def _serve(self, listener: socket.socket) -> None:
-        migrate()
-        first_start.make_admin(self.say)
-        supervisor = self._supervisor()
-        try:
+    def _serve(self, listener: socket.socket, supervisor: Supervisor) -> None:
+        """The web processes import what they need while the database comes up: they ask it nothing before the
+        first request. The worker and the scheduler can wait, unless a document waits for them."""
+
+        def start_web() -> None:
             for number in range(1, self.options.web + 1):
                 supervisor.add(web_job(number, listener))
-            supervisor.add(worker_job())
-            if self.options.sample:
+
+        later = [worker_job(), beat_job()]
+        try:
+            self.servers.start(own=True, meanwhile=start_web)
+            for note in self.servers.notes:
+                self.say(note)
+            migrate()
+            first_start.make_admin(self.say)
+            sample = self.options.sample and first_start.library_is_empty()
+            if sample:
+                supervisor.add(later.pop(0))
                 first_start.add_sample(self.say)
-            self._until_ready(supervisor, listener)
-            supervisor.add(beat_job())
+            self._until_ready(supervisor, listener, sample=sample)
+            for job in later:
+                supervisor.add(job)
             while not self.stopping.wait(LOOK_EVERY):
                 supervisor.look()
                 for name in self.servers.revive():
@@ -84,7 +91,7 @@ class Up:
         finally:
             supervisor.stop()
 
-    def _until_ready(self, supervisor: Supervisor, listener: socket.socket) -> None:
+    def _until_ready(self, supervisor: Supervisor, listener: socket.socket, *, sample: bool) -> None:
         """Waits until a question can be asked and the sample, where there is one, can be asked about."""
         port = listener.getsockname()[1]
         give_up = time.monotonic() + READY_PATIENCE
@@ -92,7 +99,7 @@ class Up:
         while not self.stopping.wait(0.05):
             supervisor.look()
             ready, reason = readiness(self.options.host, port)
-            if ready and first_start.sample_is_read():
+            if ready and not (sample and first_start.documents_wait()):
                 self.say(f"Ready: http://{bracketed(self.options.host)}:{port}\nStop with Ctrl-C.")
                 return
             if time.monotonic() > give_up:
