@@ -1,8 +1,22 @@
-"""The values of retrieval, frozen: a Hit is a chunk with a score, a Ranking is hits best first, a Passage is a
-chunk with its text, used as evidence."""
+"""The values of retrieval, frozen: a Hit is a chunk with a score, a Ranking is hits best first, a Passage
+is a chunk with its text, used as evidence."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+
+from retrieval import database
+from retrieval.access import AccessScope
+
+# The scope is in the query: a chunk that the asker may not read never leaves the database.
+LOAD_SQL = """
+    SELECT c.id, c.document_id::text, l.slug, c.collection_id, coalesce(nullif(d.title, ''), d.name), c.heading,
+           c.page, c.ordinal, c.text, c.content_hash,
+           extract(epoch FROM coalesce(d.ready_at, d.created_at))::float8
+    FROM retrieval_chunk c
+    JOIN retrieval_document d ON d.id = c.document_id
+    JOIN retrieval_collection l ON l.id = c.collection_id
+    WHERE c.id = ANY ({chunks}) AND c.collection_id = ANY ({collections})
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +29,8 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Hits, best first. `leg` is `lexical`, `vector` or `fused`; `partial` when the index knew only some chunks."""
+    """Hits, best first. `leg` is `lexical`, `vector` or `fused`; `partial` when the index knew only some
+    chunks."""
 
     leg: str
     hits: tuple[Hit, ...] = ()
@@ -61,3 +76,14 @@ class Passage:
     @property
     def url(self) -> str:
         return f"/d/{self.document}/?chunk={self.chunk}"
+
+
+async def load(
+    pool: database.Pool, chunks: Sequence[int], scope: AccessScope, *, timeout: float
+) -> dict[int, Passage]:
+    """Chunk id -> Passage, of those that are there and within the scope. Raises VectorError."""
+    if not chunks or not scope:
+        return {}
+    allowed = database.numbers(sorted(scope.collection_ids))
+    sql = LOAD_SQL.format(chunks=database.numbers(chunks), collections=allowed)
+    return {row[0]: Passage(*row) for row in await database.fetch(pool, sql, timeout=timeout)}

@@ -1,0 +1,99 @@
+"""The question path's way to Postgres: a pool of psycopg connections, one round trip a question, no ORM."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+from pgvector.psycopg import register_vector_async
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
+
+from retrieval.errors import VectorError
+
+Pool = AsyncConnectionPool[AsyncConnection[tuple[Any, ...]]]
+Row = tuple[Any, ...]
+
+# Work that was given up and is being cancelled; the loop itself keeps only weak references to tasks.
+abandoned: set[asyncio.Task[list[Row]]] = set()
+
+
+def make_pool(conninfo: str, *, min_size: int, max_size: int) -> Pool:
+    """A pool of autocommit connections that know pgvector's types. It is not opened yet."""
+    return AsyncConnectionPool(
+        conninfo,
+        min_size=min_size,
+        max_size=max_size,
+        open=False,
+        kwargs={"autocommit": True, "application_name": "citefirst"},
+        configure=configure,
+        max_waiting=max_size * 32,
+    )
+
+
+async def configure(connection: AsyncConnection[Any]) -> None:
+    """Once a connection: types, and planning each statement for its own values. A generic plan would keep the
+    first question's choice of index."""
+    try:
+        await register_vector_async(connection)
+    except psycopg.ProgrammingError:
+        return  # before the migrations there is no such type; the next connection finds it
+    await connection.execute("SET plan_cache_mode = force_custom_plan")
+
+
+async def fetch(pool: Pool, sql: str, *, timeout: float) -> list[Row]:
+    """The rows of the last statement of `sql`, within `timeout` seconds.
+
+    `sql` may be several statements; they go in one message and share a transaction, so that `SET LOCAL` costs
+    no round trip. It takes no parameters: callers write in numbers alone. The timeout goes with it as
+    `statement_timeout`; when Postgres does not keep to it the work is abandoned rather than awaited, since to
+    cancel it in order can take seconds. Raises VectorError."""
+    task = asyncio.get_running_loop().create_task(run(pool, sql, timeout))
+    try:
+        await asyncio.wait({task}, timeout=timeout)
+    finally:
+        if not task.done():
+            abandoned.add(task)
+            task.add_done_callback(forget)
+            task.cancel()
+    if not task.done():
+        raise VectorError(f"Postgres did not answer within {timeout:.3f} s.")
+    return task.result()
+
+
+def forget(task: asyncio.Task[list[Row]]) -> None:
+    abandoned.discard(task)
+    if not task.cancelled():
+        task.exception()  # seen: nobody waits for it
+
+
+async def run(pool: Pool, sql: str, timeout: float) -> list[Row]:
+    limit = max(1, round(timeout * 1000))
+    try:
+        async with pool.connection(timeout=timeout) as connection:
+            # Never prepared: one message may hold several statements only in the simple protocol.
+            cursor = await connection.execute(
+                f"SET LOCAL statement_timeout = {limit}; {sql}".encode(), prepare=False
+            )
+            while cursor.nextset():
+                pass
+            return await cursor.fetchall()
+    except (PoolTimeout, TooManyRequests) as error:
+        raise VectorError("Every connection to Postgres is busy.") from error
+    except PoolClosed as error:
+        raise VectorError("The pool of connections to Postgres is closed.") from error
+    except psycopg.errors.QueryCanceled as error:
+        raise VectorError(f"Postgres did not answer within {timeout:.3f} s.") from error
+    except psycopg.errors.UndefinedTable as error:
+        raise MissingTable(str(error)) from error
+    except psycopg.Error as error:
+        raise VectorError(f"Postgres cannot answer: {str(error).splitlines()[0]}") from error
+
+
+class MissingTable(VectorError):
+    """A table of the statement is not there (any more)."""
+
+
+def numbers(values: Sequence[int]) -> str:
+    """A literal of an array of bigints."""
+    return "'{" + ",".join(map(str, map(int, values))) + "}'::bigint[]"

@@ -1,0 +1,226 @@
+"""The vector leg: the nearest chunks among those that a scope allows, from pgvector in one round trip.
+
+A filter on one HNSW index is a trap: the index yields its neighbours first and the filter drops them afterwards,
+so who may read 1 % waits 20 times as long and misses one hit in six. So there are three ways to search, and `plan`
+takes the cheapest that is sure: the index over everything where much of it is allowed, the copies of single
+collections where there are few of them, and for little an exact scan. docs/retrieval-scale.md has the figures."""
+
+import asyncio
+import heapq
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from retrieval import database
+from retrieval.access import AccessScope
+from retrieval.database import MissingTable, Pool, numbers
+from retrieval.embeddings import Vector
+from retrieval.errors import VectorError
+from retrieval.partitions import BUILDING, Model, copy_table, publish, retire
+from retrieval.passages import Hit, Ranking
+
+__all__ = ["VectorIndex", "publish", "retire"]
+
+# Measured milliseconds: an exact scan a row, a search of a copy, and of the whole at a share of 1 (it grows with
+# the inverse of the share, for as many of its neighbours are dropped).
+ROW_MS, COPY_MS, WHOLE_MS = 0.0006, 0.6, 1.2
+# Below this share the index over everything also loses hits.
+LEAST_SHARE = 0.1
+EF_COPY, EF_WHOLE, MOST_EF = 80, 150, 400
+LAYOUT_SECONDS = 30.0
+LANES = 2
+
+LAYOUT_SQL = """
+    SELECT m.id, m.state, s.collection_id, s.rows, c.id
+    FROM retrieval_embeddingmodel m
+    LEFT JOIN (SELECT collection_id, sum(chunk_count)::bigint AS rows FROM retrieval_document GROUP BY 1) s ON true
+    LEFT JOIN retrieval_embeddingcopy c ON c.model_id = m.id AND c.collection_id = s.collection_id
+    WHERE m.dimensions = {dimensions} AND m.name = convert_from('\\x{name}', 'utf8')
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What is known of a model's tables: about how many rows a collection has, and which have a copy. It may be
+    old: rows are an estimate, and the whole has everything, so an old one costs time and never a hit."""
+
+    model: Model | None
+    rows: Mapping[int, int]
+    copies: Mapping[int, int]
+    read_at: float
+
+    @property
+    def total(self) -> int:
+        return max(1, sum(self.rows.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """One scan of one table. `ef` is None for an exact scan."""
+
+    table: str
+    collections: tuple[int, ...]
+    ef: int | None
+    cost: float
+
+
+def plan(layout: Layout, scope: AccessScope) -> list[Search]:
+    """The searches that together cover the scope. Costs are estimates in milliseconds."""
+    if layout.model is None or not scope:
+        return []
+    allowed = sorted(scope.collection_ids)
+    share = sum(layout.rows.get(pk, 0) for pk in allowed) / layout.total
+    whole = Search(layout.model.table, tuple(allowed), ef_of(share), WHOLE_MS / max(share, 1e-6))
+    parts = [
+        Search(copy_table(layout.copies[pk]), (pk,), EF_COPY, COPY_MS)
+        for pk in allowed
+        if pk in layout.copies
+    ]
+    rest = tuple(pk for pk in allowed if pk not in layout.copies)
+    if rest:
+        count = sum(layout.rows.get(pk, 0) for pk in rest)
+        parts.append(Search(layout.model.table, rest, None, ROW_MS * count))
+    if share >= LEAST_SHARE and whole.cost < sum(part.cost for part in parts):
+        return [whole]
+    return parts
+
+
+def ef_of(share: float) -> int:
+    """So many candidates that about EF_WHOLE of them are allowed."""
+    return min(MOST_EF, round(EF_WHOLE / max(share, 0.1)))
+
+
+def lanes(searches: Sequence[Search], most: int = LANES) -> list[list[Search]]:
+    """Searches dealt out to connections, dearest first, each to the one with least to do."""
+    count = max(1, min(most, len(searches)))
+    dealt: list[list[Search]] = [[] for _ in range(count)]
+    heap = [(0.0, place) for place in range(count)]
+    for search in sorted(searches, key=lambda search: -search.cost):
+        cost, place = heapq.heappop(heap)
+        dealt[place].append(search)
+        heapq.heappush(heap, (cost + search.cost, place))
+    return dealt
+
+
+def statement(searches: Sequence[Search], dimensions: int, vector: Vector, k: int) -> str:
+    """One message: the settings that keep the planner to the plan, and the union of the searches' best.
+
+    An exact scan is ordered by an expression that no index has."""
+    ef = max((search.ef or 0 for search in searches), default=0)
+    literal = ",".join([f"{number:.5g}" for number in vector.tolist()])
+    branches = " UNION ALL ".join(
+        f"(SELECT chunk_id, embedding::halfvec({dimensions}) <#> (SELECT v FROM q) AS d FROM {search.table}"
+        f" WHERE collection_id = ANY ({numbers(search.collections)})"
+        f" ORDER BY {'d' if search.ef else f'(embedding::halfvec({dimensions}) <#> (SELECT v FROM q)) + 0'}"
+        f" LIMIT {k})"
+        for search in searches
+    )
+    return (
+        f"SET LOCAL hnsw.ef_search = {min(1000, max(ef, k))}; SET LOCAL hnsw.iterative_scan = relaxed_order;"
+        "SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off;"
+        f"WITH q AS MATERIALIZED (SELECT '[{literal}]'::halfvec({dimensions}) AS v)"
+        f" SELECT chunk_id, -d FROM ({branches}) found ORDER BY d LIMIT {k}"
+    )
+
+
+class VectorIndex:
+    """The vectors of one model, searched over `pool`."""
+
+    def __init__(self, pool: Pool, *, model: str, dimensions: int) -> None:
+        self.pool, self.model, self.dimensions = pool, model, dimensions
+        self.known: Layout | None = None
+        self.reading: asyncio.Task[Layout] | None = None
+
+    async def search(self, vector: Vector, scope: AccessScope, k: int, *, timeout: float) -> Ranking:
+        """The `k` chunks of the scope nearest to `vector` (dimensions,), best first; the score is the cosine.
+
+        Fewer than `k` only where the scope has fewer. `timeout` in seconds. Raises VectorError."""
+        if vector.shape != (self.dimensions,):
+            raise VectorError(f"The question has {vector.shape} dimensions, the index {self.dimensions}.")
+        if not scope or k < 1:
+            return Ranking("vector")
+        until = time.monotonic() + timeout
+        layout = await self.layout(timeout)
+        try:
+            hits = await self.found(layout, vector, scope, k, until)
+        except MissingTable:  # a copy was dropped since the layout was read
+            layout = await self.read(until - time.monotonic())
+            hits = await self.found(layout, vector, scope, k, until)
+        return Ranking("vector", hits)
+
+    async def found(
+        self, layout: Layout, vector: Vector, scope: AccessScope, k: int, until: float
+    ) -> tuple[Hit, ...]:
+        if layout.model is None:
+            return ()
+        searches = plan(layout, scope)
+        hits = await self.run(searches, vector, k, until)
+        if len(hits) < k and any(search.ef for search in searches):
+            # The graph gave up early, or most of what it found was not allowed: look at each row that is.
+            allowed = tuple(sorted(scope.collection_ids))
+            hits = await self.run([Search(layout.model.table, allowed, None, 0.0)], vector, k, until)
+        return tuple(Hit(chunk, score) for chunk, score in hits)
+
+    async def run(
+        self, searches: Sequence[Search], vector: Vector, k: int, until: float
+    ) -> list[tuple[int, float]]:
+        """The searches on up to LANES connections at once, and the best of what they find."""
+        left = until - time.monotonic()
+        if left <= 0:
+            raise VectorError("No time was left for the vector search.")
+        statements = [statement(lane, self.dimensions, vector, k) for lane in lanes(searches)]
+        if len(statements) == 1:
+            rows = await database.fetch(self.pool, statements[0], timeout=left)
+        else:
+            rows = await both(self.pool, statements, left)
+        best: dict[int, float] = dict(rows)
+        return heapq.nlargest(k, best.items(), key=lambda item: item[1])
+
+    async def layout(self, timeout: float) -> Layout:
+        """The layout as last read; a new one is read beside the search when it is due."""
+        if self.known is None:
+            return await self.read(timeout)
+        due = time.monotonic() - self.known.read_at > LAYOUT_SECONDS
+        if due and (self.reading is None or self.reading.done()):
+            self.reading = asyncio.get_running_loop().create_task(self.read(5.0))
+            self.reading.add_done_callback(seen)
+        return self.known
+
+    async def read(self, timeout: float) -> Layout:
+        sql = LAYOUT_SQL.format(dimensions=self.dimensions, name=self.model.encode().hex())
+        rows = await database.fetch(self.pool, sql, timeout=timeout)
+        if not rows:
+            await self.explain_absence(timeout)
+            return Layout(None, {}, {}, time.monotonic())
+        model = Model(rows[0][0], self.model, self.dimensions, rows[0][1])
+        if model.state == BUILDING:
+            raise VectorError(f"The vectors of {self.model} are still being made.")
+        sizes = {row[2]: int(row[3]) for row in rows if row[2] is not None}
+        copies = {row[2]: row[4] for row in rows if row[4] is not None}
+        self.known = Layout(model, sizes, copies, time.monotonic())
+        return self.known
+
+    async def explain_absence(self, timeout: float) -> None:
+        """A library without vectors has nothing to find; one with another model's is not searched in silence."""
+        if await database.fetch(self.pool, "SELECT FROM retrieval_embeddingmodel LIMIT 1", timeout=timeout):
+            raise VectorError(
+                f"There are no vectors of {self.model} yet: run manage.py reindex --embeddings."
+            )
+
+
+async def both(pool: Pool, statements: Sequence[str], timeout: float) -> list[database.Row]:
+    """The rows of all statements, on a connection each. The first failure is raised; the others are dropped."""
+    loop = asyncio.get_running_loop()
+    tasks = [loop.create_task(database.fetch(pool, sql, timeout=timeout)) for sql in statements]
+    try:
+        return [row for rows in await asyncio.gather(*tasks) for row in rows]
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def seen(task: asyncio.Task[Layout]) -> None:
+    """A layout that could not be read leaves the old one in use; the next search tries again."""
+    if not task.cancelled():
+        task.exception()
