@@ -45,7 +45,7 @@ export class SourceList {
   show(passages, { final }) {
     const before = this.cards;
     this.cards = new Map();
-    for (const passage of passages) {
+    for (const passage of [...passages].sort((a, b) => a.n - b.n)) {
       const key = JSON.stringify(passage);
       const old = before.get(passage.n);
       const element = old && old.key === key ? old.element : this.card(passage);

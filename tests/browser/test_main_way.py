@@ -66,11 +66,9 @@ def test_sources_stand_before_the_first_word(page):
 def test_an_uploaded_document_answers_a_question(page, tmp_path: Path):
     file = tmp_path / "quokka.md"
     file.write_text(POLICY)
-    page.goto("/library/handbook/")
-    page.locator("input[type=file]").set_input_files(file)
-    expect(
-        page.get_by_role("row").or_(page.get_by_role("listitem")).filter(has_text="quokka").first
-    ).to_contain_text(re.compile("ready", re.IGNORECASE), timeout=30_000)
+    page.goto("/library/?collection=handbook")
+    page.locator("#file").set_input_files(file)
+    expect(page.locator("#rows tr", has_text="Quokka")).to_contain_text("Ready", timeout=30_000)
     page.goto("/")
     ask(page, "How many grams of leaves is the office quokka fed?")
     finished(page)
@@ -128,13 +126,13 @@ def test_a_second_tab_follows_the_same_answer(page, model):
     assert other.locator(".answer").inner_text() == page.locator(".answer").inner_text()
 
 
-def test_a_question_asked_again_is_answered_from_the_kept_answer(page):
+def test_a_question_asked_again_is_answered_from_the_kept_answer(page, model):
+    model.behave(tokens=12)
     page.goto("/")
-    question = "How much notice do I have to give after probation?"
-    ask(page, question)
+    ask(page, LEAVE)
     finished(page)
     page.goto("/")
-    ask(page, question)
+    ask(page, LEAVE)
     finished(page)
     expect(page.locator(".run-foot .badge")).to_have_text(["Kept answer, still valid"])
     page.get_by_role("button", name="Ask afresh").click()
@@ -157,7 +155,7 @@ def test_a_conversation_is_renamed_and_deleted(page):
     expect(current).to_contain_text("Can I work from another country?")
     current.hover()
     current.get_by_role("button").click()
-    page.get_by_label("Name").fill("Working abroad")
+    page.get_by_label("Name", exact=True).fill("Working abroad")
     page.get_by_role("button", name="Rename", exact=True).click()
     expect(page.locator("#conversations .current")).to_contain_text("Working abroad")
     gone = page.url
