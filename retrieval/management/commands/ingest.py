@@ -48,7 +48,8 @@ class Command(BaseCommand):
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            console=Console(file=self.stderr._out, stderr=True),
+            console=Console(stderr=True),
+            disable=options["verbosity"] == 0,
         ) as bar:
             files = list(files_of(paths))
             adding = bar.add_task("Adding", total=len(files))
