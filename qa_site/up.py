@@ -137,7 +137,7 @@ def worker_job() -> Job:
     """Nice, so that reading documents never holds up a question. SIGQUIT: the document at hand goes back."""
     options = ["--concurrency", "1", "--loglevel", "INFO", "--without-gossip", "--without-mingle"]
     command = [sys.executable, "-m", "celery", "-A", "qa_site.celery:app", "worker", *options]
-    return Job("worker", command, stop_signal=SIGQUIT, patience=8.0, nice=10)
+    return Job("worker", command, stop_signal=SIGQUIT, patience=5.0, nice=10)
 
 
 def beat_job() -> Job:

@@ -1,0 +1,122 @@
+"""`manage.py up`, from nothing, as a newcomer meets it."""
+
+import json
+import signal
+import socket
+
+import psutil
+import pytest
+
+from tests.acceptance.stack import Stack, data_folder, manage
+
+QUESTION = "How many days of annual leave do I get?"
+
+
+@pytest.fixture(scope="module")
+def first_start():
+    """A first start in a folder with a space in its path: what it printed, an answer, and what a stop left."""
+    with data_folder() as data:
+        stack = Stack(data)
+        printed = list(stack.lines)
+        answer = manage("ask", QUESTION, "--json", "--data", str(data))
+        left = stack.end()
+        yield data, printed, answer, left
+
+
+@pytest.fixture(scope="module")
+def data(first_start):
+    return first_start[0]
+
+
+@pytest.fixture(scope="module")
+def second_start(data):
+    stack = Stack(data)
+    yield stack
+    stack.end()
+
+
+@pytest.fixture(scope="module")
+def neighbour():
+    """Another, on data of its own."""
+    with data_folder() as data:
+        stack = Stack(data, "--no-sample")
+        yield stack
+        stack.end()
+
+
+def test_the_first_start_ends_in_ready(first_start):
+    _, printed, _, _ = first_start
+    assert any("User: admin" in line for line in printed)
+    assert printed[-1].startswith("Ready: http://127.0.0.1:")
+    assert len(printed) <= 6
+
+
+def test_the_sample_handbook_answers_with_its_source(first_start):
+    _, _, answer, _ = first_start
+    assert answer.returncode == 0, answer.stderr
+    frames = {frame["type"]: frame for frame in map(json.loads, answer.stdout.splitlines())}
+    cited = {passage["n"]: passage for passage in frames["citations"]["passages"]}
+    assert "25 days" in frames["done"]["html"]
+    assert "Annual leave" in {cited[n]["title"] for n in frames["done"]["cited"]}
+
+
+def test_a_stop_leaves_no_process(first_start):
+    _, _, _, left = first_start
+    assert left == []
+
+
+def test_a_command_brings_the_servers_along_when_nothing_runs(data):
+    done = manage("ask", QUESTION, "--data", str(data))
+    assert "25 days" in done.stdout, done.stderr
+    assert not [
+        process for process in psutil.process_iter(["cmdline"]) if str(data) in str(process.info["cmdline"])
+    ]
+
+
+def test_a_second_start_finds_what_the_first_left(second_start):
+    assert not any("User: admin" in line or "sample" in line for line in second_start.lines)
+    assert "25 days" in manage("ask", QUESTION, "--data", str(second_start.data)).stdout
+
+
+def test_a_killed_web_process_is_started_again(second_start):
+    (web,) = (process for process in second_start.family() if "daphne" in process.cmdline())
+    web.kill()
+    assert "SIGKILL" in second_start.wait_for("web-1 ended")
+    assert second_start.status("/accounts/login/") == 200  # the socket is the parent's: the request waits
+
+
+def test_two_run_side_by_side(second_start, neighbour):
+    assert second_start.url != neighbour.url
+    assert second_start.status("/healthz") == neighbour.status("/healthz") == 200
+
+
+def test_a_second_one_on_the_same_data_is_refused(neighbour):
+    refused = manage("up", "--port", "0", "--data", str(neighbour.data))
+    assert refused.returncode == 2
+    assert f"already runs with the data in {neighbour.data}" in refused.stderr
+
+
+def test_a_killed_up_leaves_no_process_and_the_next_start_works(neighbour):
+    assert neighbour.end(signal.SIGKILL) == []
+    neighbour.start()
+    assert not any("User: admin" in line for line in neighbour.lines)
+    assert neighbour.end(signal.SIGINT) == []
+
+
+def test_a_port_in_use_is_named_with_the_option_to_change_it(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = manage("up", "--port", str(port), "--data", str(tmp_path / "data"))
+    assert done.returncode == 2
+    assert f"port {port}" in done.stderr
+    assert "--port" in done.stderr
+
+
+def test_a_bad_setting_stops_the_start_with_one_line():
+    done = manage("up", QUOTA_PER_MINUTE="many")
+    assert done.returncode == 2
+    assert (
+        done.stderr
+        == "QUOTA_PER_MINUTE='many' cannot be used: it must be a whole number from 0 to 1000000.\n"
+    )
+    assert done.stdout == ""
