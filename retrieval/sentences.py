@@ -19,6 +19,7 @@ WRAPPED = 60  # characters; a longer line without a stop at its end goes on in t
 NEIGHBOURS = (0.4, 0.16)  # of the score of its neighbours, next and next but one, that a sentence gets
 RANK = 0.25  # sentences of the passage at rank r count 1 / (1 + RANK * r)
 OPENING = 0.1  # of the best score, that a passage's first sentence gets: it says what the passage is of
+SHORT = 1200  # characters of all passages together that need no trimming
 GAP = "…"
 
 _STOP = re.compile(r"(?:[.!?]+[\"”’')\]]*(?=\s)|[。！？]+|\n)")
@@ -133,26 +134,48 @@ def marks(question: str, texts: Sequence[str], *, most: int = 3) -> list[list[tu
 
 
 def trim(question: str, texts: Sequence[str], *, share: float = 0.6) -> list[str]:
-    """The texts with their weakest sentences left out, `…` in their place: at most `share` of all characters
-    stay. A table keeps its header with any of its rows; a text of which nothing is worth keeping is empty."""
-    room = share * sum(len(text) for text in texts)
-    kept: list[list[Sentence]] = [[] for _ in texts]
-    for sentence in sorted(score_sentences(question, texts), key=lambda sentence: -sentence.score):
-        cost = sentence.end - sentence.start + 3
-        if cost <= room:
+    """The texts with their weakest sentences left out, `…` in their place: about `share` of all characters
+    stay.
+
+    The best sentence always stays, a table's rows keep its header, and texts of less than SHORT characters in
+    all are left as they are. A text of which nothing is worth keeping is empty."""
+    total = sum(len(text) for text in texts)
+    if total <= SHORT:
+        return list(texts)
+    room = share * total
+    ranges: list[list[tuple[int, int]]] = [[] for _ in texts]
+    for place, sentence in enumerate(sorted(score_sentences(question, texts), key=lambda one: -one.score)):
+        cost = sentence.end - sentence.start + len(GAP) + 2
+        if cost <= room or place == 0:
             room -= cost
-            kept[sentence.passage].append(sentence)
-    return [_joined(text, sentences) for text, sentences in zip(texts, kept, strict=True)]
+            ranges[sentence.passage].append((sentence.start, sentence.end))
+    return [_joined(text, _with_headers(text, kept)) for text, kept in zip(texts, ranges, strict=True)]
 
 
-def _joined(text: str, sentences: list[Sentence]) -> str:
+def _with_headers(text: str, kept: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The ranges in text order, and for rows of a table also its first two lines, the header and its rule."""
+    if not any(text.startswith("|", start) for start, _ in kept):
+        return sorted(kept)
+    header: list[tuple[int, int]] = []
+    wanted = set(kept)
+    for start, end in _read(text)[0]:
+        if not text.startswith("|", start):
+            header = []
+        elif len(header) < 2:
+            header.append((start, end))
+        elif (start, end) in kept:
+            wanted.update(header)
+    return sorted(wanted)
+
+
+def _joined(text: str, kept: list[tuple[int, int]]) -> str:
     parts: list[str] = []
-    end = 0
-    for sentence in sorted(sentences, key=lambda sentence: sentence.start):
-        between = text[end : sentence.start]
-        parts.append(between if not between.strip() else f" {GAP} ")
-        parts.append(text[sentence.start : sentence.end])
-        end = sentence.end
-    if sentences and text[end:].strip():
+    reached = 0
+    for start, end in kept:
+        between = text[reached:start]
+        parts.append(f" {GAP} " if between.strip() else between)
+        parts.append(text[start:end])
+        reached = end
+    if kept and text[reached:].strip():
         parts.append(f" {GAP}")
     return "".join(parts).strip()
