@@ -22,11 +22,11 @@ RATED = 10
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked, and by when; `first_token` and `token_gap` in seconds."""
+    """What is asked, and by when: the first token by `first`, all by `deadline`; `token_gap` in seconds."""
 
     messages: Sequence[Message]
     deadline: Deadline
-    first_token: float
+    first: Deadline
     token_gap: float
     max_tokens: int
     request_id: str
@@ -79,10 +79,10 @@ class Attempt:
     It reports to the route's breaker, limiter, pulse and delays. One that is cancelled says nothing of the
     upstream, but for what `lost` tells."""
 
-    def __init__(self, route: Route, request: Request, first: Deadline, call: Call, slot: Slot) -> None:
+    def __init__(self, route: Route, request: Request, call: Call, slot: Slot) -> None:
         self.route, self.request, self.text = route, request, ""
         self.error: UpstreamError | None = None
-        self._first, self._call, self._slot = first, call, slot
+        self._call, self._slot = call, slot
         self._stream: ChatStream | None = None
         self._started = self._first_at = self._last_at = route.clock()
         self._texts = 0
@@ -134,6 +134,8 @@ class Attempt:
 
     async def aclose(self) -> None:
         """Closes the connection, frees the place."""
+        if self.text and self.error is None:
+            self._call.succeed()
         self._call.abandon()
         self._slot.release()
         if self._texts >= RATED and self._last_at > self._first_at:
@@ -145,7 +147,7 @@ class Attempt:
     async def _opened(self) -> str:
         request = self.request
         try:
-            async with asyncio.timeout_at(self._first.at):
+            async with asyncio.timeout_at(request.first.at):
                 self._stream = await self.route.chat.open(
                     request.messages,
                     max_tokens=request.max_tokens,
@@ -164,7 +166,8 @@ class Attempt:
         self.route.pulse.beat(key)
         self.route.delays.observe(self.name, self.request.size, seconds)
         self._slot.first_token(seconds, self.request.size)
-        self._call.succeed()
+        if not self.route.closed:
+            self._call.succeed()  # a probe has told what it was for; else the end will tell
 
     def _failed(self, error: UpstreamError) -> None:
         if isinstance(error, UpstreamThrottled):
@@ -180,9 +183,8 @@ class Attempt:
             self._call.fail()
 
     def _broke(self, error: UpstreamError) -> UpstreamError:
-        """After the first token, which was a success of its own. A deadline that is over is nobody's
-        fault."""
+        """A deadline that is over is nobody's fault."""
         self.error = error
-        if not self.request.deadline.expired and self.route.closed and (call := self.route.breaker.start()):
-            call.fail()
+        if not self.request.deadline.expired:
+            self._call.fail()
         return error

@@ -51,16 +51,16 @@ class Dispatcher:
         race = Race(self, request, priority, attempt)
         return await race.run(), race.hedge_won
 
-    async def instead_of(self, broken: Attempt) -> Attempt | None:
+    async def instead_of(self, broken: Attempt, first_token: float) -> Attempt | None:
         """An attempt with its first token at another upstream, where `broken` ended early. None: there is no
         other, or none that the budget allows. Raises UpstreamError."""
-        request = broken.request
+        request = replace(broken.request, first=broken.request.deadline.capped(first_token))
         other = self.other_than(broken.route)
         if other is None or other is broken.route or request.deadline.expired:
             return None
         if (slot := other.limiter.try_acquire(Priority.INTERACTIVE)) is None:
             return None
-        if broken.route.closed and not self.budget.take():
+        if broken.route.closed and not self.budget.take("failed"):
             slot.release()
             return None
         attempt = self.attempt(other, request, slot)
@@ -76,14 +76,14 @@ class Dispatcher:
         return closed or [route for route in self.routes if route.breaker.probe_due]
 
     def other_than(self, route: Route) -> Route | None:
-        """A route that is well, another one wherever more than one is set up."""
+        """A route to turn to, another one wherever more than one is set up."""
         alone = len(self.routes) == 1
-        return next((other for other in self.routes if other.closed and (alone or other is not route)), None)
+        return next((other for other in self.candidates() if alone or other is not route), None)
 
     def attempt(self, route: Route, request: Request, slot: Slot) -> Attempt:
         call = route.breaker.start()
         assert call is not None, "asked only of routes that are closed or due"
-        return Attempt(route, request, request.deadline.capped(request.first_token), call, slot)
+        return Attempt(route, request, call, slot)
 
     def trip_silent(self, size: int) -> None:
         """Opens the breaker of an upstream that says nothing any more, where another one is there to turn
@@ -117,7 +117,7 @@ class Dispatcher:
         route = min(candidates, key=lambda route: route.limiter.expected_wait(priority))
         # Starting so late that no first token can come in time would be for nothing.
         usual = self.delays.quantile(route.name, request.size, 0.5) or 0.0
-        start_by = request.deadline.capped(max(0.0, request.first_token - usual))
+        start_by = Deadline(request.first.at - usual, self.clock)
         try:
             return route, await route.limiter.acquire(priority, start_by)
         except Overloaded as error:
@@ -126,11 +126,7 @@ class Dispatcher:
     def _probe_others(self, request: Request, asked: Route) -> None:
         for route in self.routes:
             if asked.closed and route.breaker.probe_due and (slot := route.limiter.try_acquire(Priority.API)):
-                copy = replace(
-                    request,
-                    deadline=Deadline.after(request.first_token, self.clock),
-                    request_id=f"{request.request_id}-probe",
-                )
+                copy = replace(request, request_id=f"{request.request_id}-probe")
                 probe = asyncio.create_task(_probe(self.attempt(route, copy, slot)))
                 self._probes.add(probe)
                 probe.add_done_callback(self._probes.discard)
@@ -192,7 +188,7 @@ class Race:
         if (slot := other.limiter.try_acquire(self._priority)) is None:
             return self._deny(why)
         # To turn away from what is known to be down is no second call: the first is lost anyway.
-        if not down and not dispatcher.budget.take():
+        if not down and not dispatcher.budget.take(why):
             slot.release()
             return self._deny(why)
         self._second = dispatcher.attempt(other, self._request, slot)

@@ -18,7 +18,7 @@ from .streams import Message, Upstream
 __all__ = ["Generator", "Health", "Message", "Token", "Upstream"]
 
 # Where another upstream can take over, three failures in ten are reason enough to leave one alone.
-THRESHOLDS = Thresholds(failure_rate=0.3, minimum_calls=20)
+THRESHOLDS = Thresholds(consecutive=4, failure_rate=0.3, minimum_calls=20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,8 @@ class Generator:
         A stream that breaks off starts anew at another upstream: what was shown stays until the new text is
         as long, which then comes as one token with `restart`. Raises Shed, AllUpstreamsFailed or
         FirstTokenTimeout before the first token, StreamCut after it."""
-        request = Request(messages, deadline, first_token, token_gap, max_tokens, request_id)
+        first = deadline.capped(first_token)
+        request = Request(messages, deadline, first, token_gap, max_tokens, request_id)
         attempt, hedged = await self._dispatcher.begin(request, Priority.named(priority))
         if hedged:
             on_notice("llm_hedged", "The first model took its time; another one answered.")
@@ -114,7 +115,7 @@ class Generator:
                 broken, cause = attempt, error
             finally:
                 await attempt.aclose()
-            attempt = await self._instead_of(broken, shown, cause)
+            attempt = await self._instead_of(broken, shown, cause, first_token)
             on_notice("llm_continued", "The first model broke off; another one answered.")
 
     def expected_wait(self, priority: str = "interactive") -> float:
@@ -137,11 +138,13 @@ class Generator:
     async def aclose(self) -> None:
         await self._dispatcher.aclose()
 
-    async def _instead_of(self, broken: Attempt, shown: str, cause: UpstreamError) -> Attempt:
+    async def _instead_of(
+        self, broken: Attempt, shown: str, cause: UpstreamError, first_token: float
+    ) -> Attempt:
         reason = "stalled" if isinstance(cause, UpstreamTimeout) else "cut"
         cut = StreamCut(shown, "deadline" if broken.request.deadline.expired else reason)
         try:
-            attempt = await self._dispatcher.instead_of(broken)
+            attempt = await self._dispatcher.instead_of(broken, first_token)
         except UpstreamError as error:
             raise cut from error
         if attempt is None:

@@ -128,7 +128,7 @@ class Chat:
         self._used = time.monotonic()
         try:
             with translated(self.upstream.name):
-                await self._client.models.list(timeout=CONNECT_SECONDS)
+                await self._client.models.with_raw_response.list(timeout=CONNECT_SECONDS)
         except UpstreamError:
             pass
 

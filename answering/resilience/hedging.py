@@ -95,23 +95,24 @@ class HedgeBudget:
     """A token bucket: each first call pays in `ratio`, each second call takes 1, and `burst` is the most it
     holds.
 
-    It starts full, as a loan: nothing is paid in until first calls have paid that back. So second calls never
-    exceed `ratio` of the first ones (or `burst`, before there are many), over any span from the start."""
+    It starts full, as a loan: half of what is paid in goes to pay that back. So, once there were a few hundred first
+    calls, second calls are no more than `ratio` of them since the start."""
 
-    def __init__(self, ratio: float = 0.10, burst: float = 5.0) -> None:
-        self._ratio, self._burst = ratio, burst
+    def __init__(self, ratio: float = 0.10, burst: float = 8.0, kept: float = 4.0) -> None:
+        """Hedges leave `kept` of it for retries: a call that failed needs its second one more than one that
+        is late."""
+        self._ratio, self._burst, self._kept = ratio, burst, kept
         self._tokens = self._owed = burst
 
     def deposit(self) -> None:
         """A first call was made."""
-        if self._owed > 0:
-            self._owed -= self._ratio
-        else:
-            self._tokens = min(self._burst, self._tokens + self._ratio)
+        kept = self._ratio / 2 if self._owed > 0 else self._ratio
+        self._owed -= self._ratio - kept
+        self._tokens = min(self._burst, self._tokens + kept)
 
-    def take(self) -> bool:
+    def take(self, why: Why) -> bool:
         # A ratio of 0.1 is no binary fraction: ten deposits must make a whole token.
-        if self._tokens < 1 - 1e-9:
+        if self._tokens - (self._kept if why == "late" else 0.0) < 1 - 1e-9:
             return False
         self._tokens -= 1
         return True
@@ -156,7 +157,7 @@ class HedgeDelay:
         floor: float = 0.150,
         ceiling: float = 2.0,
         window: int = 300,
-        enough: int = 20,
+        enough: int = 8,
     ) -> None:
         self._quantile, self._floor, self._ceiling = quantile, floor, ceiling
         self._size, self._enough = window, enough
@@ -261,7 +262,7 @@ class Hedger:
         answered: list[str] = []
 
         def allow(why: Why) -> bool:
-            if self._gate.shut or not healthy() or not self._budget.take():
+            if self._gate.shut or not healthy() or not self._budget.take(why):
                 return False
             sent.append(self._gate.start())
             return True

@@ -33,7 +33,7 @@ class LimitSettings:
     cooldown: float = 0.5
     wall_step: float = 2.0
     wall_memory: float = 60.0
-    exhausted_after: int = 8
+    exhausted_after: int = 4
 
 
 class AdaptiveLimit:
@@ -59,8 +59,8 @@ class AdaptiveLimit:
 
     @property
     def exhausted(self) -> bool:
-        """Nothing but 429s: not a matter of how many at once."""
-        return self._throttled_in_a_row >= self._is.exhausted_after
+        """Nothing but 429s, down to the floor: this is not a matter of how many at once."""
+        return self._throttled_in_a_row >= self._is.exhausted_after and self._limit <= self._is.floor
 
     def first_token(self, seconds: float, size: int, in_flight: int) -> None:
         """A first token after `seconds`, for a prompt of class `size`, with `in_flight` calls under way."""
@@ -75,10 +75,15 @@ class AdaptiveLimit:
         if len(self._ratios) >= self._enough():
             self._end_window()
 
-    def throttled(self, retry_after: float) -> None:
-        """A 429. It does not grow again before `retry_after` seconds."""
+    def throttled(self, retry_after: float, in_flight: int) -> None:
+        """A 429, with `in_flight` calls under way, itself among them. It does not grow again before
+        `retry_after`.
+
+        All but this one are being served, so that is the limit now: a step at a time, the queue would
+        burn."""
         self._throttled_in_a_row += 1
         self._still_until = max(self._still_until, self._clock() + min(retry_after, self._is.wall_memory))
+        self._limit = max(float(self._is.floor), min(self._limit, in_flight - 1.0))
         self._cut(self._is.backoff)
 
     def _learn(self, size: int, ratio: float, *, idle: bool) -> None:
@@ -139,7 +144,7 @@ class Slot:
         self._limiter._call_in()  # it may have grown
 
     def throttled(self, retry_after: float) -> None:
-        self._limiter.adaptive.throttled(retry_after)
+        self._limiter.adaptive.throttled(retry_after, self._limiter.in_flight)
 
     def release(self) -> None:
         if not self._released:
