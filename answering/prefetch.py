@@ -1,9 +1,10 @@
 """What a question of its kind is likely to need beyond the search, fetched beside the search.
 
-Each source gives a few chunks: the newest documents, the side of a comparison that the search left out, places that
-read like definitions, contacts, figures, steps or rules, what the last turn cited, what fits the asker's profile. None
-scans: they are index look-ups and lexical searches of a millisecond. They never hold a question up, never show what
-its scope does not, and at most two of them get a seat among the passages (`seated`)."""
+Each source gives a few chunks: the newest documents, the side of a comparison that the search left out,
+places that read like definitions, contacts, figures, steps or rules, what the last turn cited, what a similar
+question was answered from, what fits the asker's profile. None scans: they are index look-ups and lexical
+searches of a millisecond. They never hold a question up, never show what its scope does not, and at most two
+of them get a seat among the passages (`seated`)."""
 
 import asyncio
 import re
@@ -11,9 +12,10 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from itertools import zip_longest
 from typing import Protocol, overload
 
+from answering.caches.answer import CachedAnswer
 from answering.intent import IntentClassifier
 from answering.resilience.deadline import Deadline
-from answering.stages import Run
+from answering.stages import Question, Run
 from answering.store import History
 from retrieval import database
 from retrieval.access import AccessScope
@@ -92,12 +94,19 @@ class Prefetch:
     """Fetches the extra sources of questions. One a process."""
 
     def __init__(
-        self, lexical: Lexical, pool: database.Pool, classifier: IntentClassifier, *, on_result: Outcome
+        self,
+        lexical: Lexical,
+        pool: database.Pool,
+        classifier: IntentClassifier,
+        *,
+        on_result: Outcome,
+        similar: Callable[[Question], Awaitable[CachedAnswer | None]] | None = None,
     ) -> None:
         self._lexical = lexical
         self._pool = pool
         self._classifier = classifier
         self._on_result = on_result
+        self._answered = similar
         self._under_way = 0
 
     async def gather(self, run: Run, history: "asyncio.Task[History]") -> Extras:
@@ -130,6 +139,8 @@ class Prefetch:
             "previous": self._previous(text, history),
             "profile": self._profile(text, scope, history, base),
         }
+        if self._answered is not None:
+            works["similar"] = self._similar(self._answered, run.question)
         for intent in self._classifier.likely(text, least=LIKELY):
             if intent in CUES:
                 works[intent] = self._cued(text, scope, CUES[intent], base)
@@ -200,6 +211,14 @@ class Prefetch:
         if not said.turns or self._classifier.probabilities(text)["follow_up"] < LIKELY:
             return ()
         return said.chunks[:EACH]
+
+    @staticmethod
+    async def _similar(
+        answered: Callable[[Question], Awaitable[CachedAnswer | None]], question: Question
+    ) -> tuple[int, ...]:
+        """What the answer to a similar question was given from."""
+        near = await answered(question)
+        return tuple(p.chunk for n, p in near.passages if n in near.cited)[:EACH] if near else ()
 
     async def _profile(
         self, text: str, scope: AccessScope, history: "asyncio.Task[History]", base: "asyncio.Task[Ranking]"

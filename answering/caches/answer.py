@@ -71,8 +71,8 @@ _STORE = """INSERT INTO answering_cachedanswer
         numbers = excluded.numbers, chunks = excluded.chunks, hashes = excluded.hashes, cited =
         excluded.cited, documents = excluded.documents, asked_at = excluded.asked_at"""
 _PRUNE = """DELETE FROM answering_cachedanswer WHERE asked_at < now() - make_interval(secs => %(ttl)s)
-    OR asked_at < (SELECT asked_at FROM answering_cachedanswer ORDER BY asked_at DESC OFFSET %(most)s LIMIT
-    1)"""
+    OR asked_at < (SELECT asked_at FROM answering_cachedanswer
+                   ORDER BY asked_at DESC OFFSET %(last)s LIMIT 1)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +233,7 @@ class AnswerCache:
                 await connection.execute(sql.encode(), values)
                 self._stored += 1
                 if self._stored % PRUNED_EVERY == 1:
-                    await connection.execute(_PRUNE, {"ttl": self._ttl, "most": self._most})
+                    await connection.execute(_PRUNE, {"ttl": self._ttl, "last": self._most - 1})
         except psycopg.Error as error:
             logger.warning("An answer was not kept for later: %s", type(error).__name__)
 
@@ -241,3 +241,8 @@ class AnswerCache:
 def invalidate(cursor: psycopg.Cursor[Any], documents: Sequence[UUID]) -> None:
     """Drops every answer that rests on `documents`, in the transaction that changes them."""
     cursor.execute("DELETE FROM answering_cachedanswer WHERE documents && %s::uuid[]", [list(documents)])
+
+
+def on_publish(cursor: psycopg.Cursor[Any], document: UUID, gone: frozenset[str]) -> None:
+    """What ingestion calls in its transaction for each document that it publishes, moves or deletes."""
+    invalidate(cursor, [document])

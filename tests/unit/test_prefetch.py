@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from answering.caches.answer import CachedAnswer
 from answering.intent import IntentClassifier
 from answering.prefetch import AT_ONCE, CANDIDATES, Extras, Prefetch, seated
 from answering.prompt import Turn
@@ -87,6 +88,20 @@ async def test_a_follow_up_brings_the_passages_of_the_last_answer():
 async def test_a_first_question_brings_no_earlier_passages():
     extra, *_ = await gathered("And what about interns?")
     assert "previous" not in extra.kinds
+
+
+@autojump
+async def test_a_similar_question_lends_what_its_answer_cites():
+    async def similar(question):
+        numbered = ((1, passage(81)), (2, passage(82)))
+        return CachedAnswer("You get 28 days [2].", numbered, cited=(2,), match="similar")
+
+    async def past():
+        return History()
+
+    prefetch = Prefetch(Searches(), None, CLASSIFIER, on_result=lambda *row: None, similar=similar)
+    extra = await prefetch.gather(run_of("How many days?"), asyncio.create_task(past()))
+    assert extra.kinds["similar"] == (82,)
 
 
 @autojump
