@@ -1,0 +1,47 @@
+import os
+import socket
+
+import pytest
+
+from qa_site import up
+from qa_site.commandline import take_data_option
+from qa_site.errors import UpError
+
+
+def test_on_the_loopback_the_hosts_stay_as_they_are(settings):
+    assert up.hosts("127.0.0.1") == settings.ALLOWED_HOSTS
+
+
+def test_bound_to_all_addresses_the_machine_is_called_by_its_names(settings):
+    found = up.hosts("0.0.0.0")
+    assert found[: len(settings.ALLOWED_HOSTS)] == settings.ALLOWED_HOSTS
+    assert socket.gethostname() in found
+    assert "0.0.0.0" not in found
+
+
+def test_hosts_that_were_set_are_not_added_to(settings, monkeypatch):
+    monkeypatch.setenv("ALLOWED_HOSTS", "docs.example")
+    settings.ALLOWED_HOSTS = ["docs.example"]
+    assert up.hosts("0.0.0.0") == ["docs.example"]
+
+
+def test_a_folder_is_for_one_up_at_a_time(tmp_path):
+    told = f"already runs with the data in .*process {os.getpid()}"
+    with up.only_one(tmp_path), pytest.raises(UpError, match=told), up.only_one(tmp_path):
+        pytest.fail("two at a time")
+    with up.only_one(tmp_path):
+        pass
+
+
+def test_a_lock_that_a_killed_up_left_does_not_matter(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "up.lock").write_text("4711")
+    with up.only_one(tmp_path):
+        assert (tmp_path / "run" / "up.lock").read_text() == str(os.getpid())
+
+
+@pytest.mark.parametrize("option", [["--data", "/srv/a b"], ["--data=/srv/a b"]])
+def test_the_data_folder_is_known_before_the_settings(monkeypatch, option):
+    monkeypatch.setenv("DATA_DIR", "elsewhere")
+    assert take_data_option(["manage.py", "ask", *option, "Why?"]) == ["manage.py", "ask", "Why?"]
+    assert os.environ["DATA_DIR"] == "/srv/a b"
