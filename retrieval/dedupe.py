@@ -1,10 +1,92 @@
-"""Passages that say the same are told once."""
+"""What is said twice is cited once (pure): near-duplicates folded, neighbours of one document joined."""
 
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
+from retrieval.lexical.analysis import terms
 from retrieval.passages import Passage
+
+SAME = 0.85  # of the shingles, for two texts under the same title
+IDENTICAL = 0.98  # under different titles: the page of another plan or product may differ in its name alone
+SHINGLE = 3  # words
+LONGEST = 2400  # characters of joined neighbours
+_VERSION = re.compile(
+    r"\b(?:v(?:ersion)?\s*\d[\d.]*|final|draft|copy|new|old|rev\w*|\d+)\b|\.\w{2,4}$", re.IGNORECASE
+)
 
 
 def fold(passages: Sequence[Passage]) -> list[Passage]:
-    """`passages`, best first, without those whose text came before."""
-    return list({passage.content_hash: passage for passage in reversed(passages)}.values())[::-1]
+    """The passages, best first, without those that repeat a better one: the same policy in v3 and v3-final, a
+    page that is in two folders. Of a group the newest stays, at the place and with the score of the best. Texts
+    that differ in a number are never folded: they say something else."""
+    groups: list[list[Passage]] = []
+    prints: list[_Print] = []
+    for passage in passages:
+        mark = _print(passage)
+        at = next((at for at, known in enumerate(prints) if _repeats(mark, known)), None)
+        if at is None:
+            groups.append([passage])
+            prints.append(mark)
+        else:
+            groups[at].append(passage)
+    return [_newest(group) for group in groups]
+
+
+@dataclass(frozen=True, slots=True)
+class _Print:
+    """What two passages are compared by."""
+
+    title: str
+    numbers: frozenset[str]
+    shingles: frozenset[str]
+
+
+def _print(passage: Passage) -> _Print:
+    words = terms(passage.text)
+    numbers = frozenset(word for word in words if any(letter.isdigit() for letter in word))
+    starts = range(max(1, len(words) - SHINGLE + 1))
+    shingles = frozenset(" ".join(words[at : at + SHINGLE]) for at in starts)
+    return _Print(" ".join(terms(_VERSION.sub(" ", passage.title.replace("_", " ")))), numbers, shingles)
+
+
+def _repeats(one: _Print, other: _Print) -> bool:
+    if one.numbers != other.numbers:
+        return False
+    fewer, more = sorted((len(one.shingles), len(other.shingles)))
+    least = SAME if one.title == other.title else IDENTICAL
+    return fewer >= least * more and len(one.shingles & other.shingles) >= least * more
+
+
+def _newest(group: Sequence[Passage]) -> Passage:
+    best, newest = group[0], max(group, key=lambda passage: passage.updated_at)
+    return replace(newest, score=best.score, lexical_rank=best.lexical_rank, vector_rank=best.vector_rank)
+
+
+def runs(passages: Sequence[Passage]) -> list[list[Passage]]:
+    """The passages in groups, the best group first: those that follow each other in one document stand
+    together, in its order, so that a prompt reads on where the document does. Each keeps its own number."""
+    best_first = list(passages)
+    taken: set[int] = set()
+    places = {(passage.document, passage.ordinal): passage for passage in best_first}
+    groups: list[list[Passage]] = []
+    for passage in best_first:
+        if passage.chunk not in taken:
+            group = _run(passage, places)
+            taken.update(member.chunk for member in group)
+            groups.append(group)
+    return groups
+
+
+def _run(passage: Passage, places: dict[tuple[str, int], Passage]) -> list[Passage]:
+    first = last = passage.ordinal
+    length = len(passage.text)
+    while True:
+        before = places.get((passage.document, first - 1))
+        after = places.get((passage.document, last + 1))
+        if before is not None and length + len(before.text) <= LONGEST:
+            first, length = first - 1, length + len(before.text)
+        elif after is not None and length + len(after.text) <= LONGEST:
+            last, length = last + 1, length + len(after.text)
+        else:
+            return [places[(passage.document, ordinal)] for ordinal in range(first, last + 1)]
