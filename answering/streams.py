@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any, cast
 
 import anyio
@@ -94,9 +95,11 @@ class Chat:
 
     def __init__(self, upstream: Upstream) -> None:
         self.upstream = upstream
-        self._http = openai.DefaultAsyncHttpxClient(limits=LIMITS)
         self._client = openai.AsyncOpenAI(
-            api_key=upstream.api_key, base_url=upstream.base_url, max_retries=0, http_client=self._http
+            api_key=upstream.api_key,
+            base_url=upstream.base_url,
+            max_retries=0,
+            http_client=openai.DefaultAsyncHttpxClient(limits=LIMITS, verify=certificates()),
         )
         # OpenAI's own newer models refuse `max_tokens`; many compatible servers know nothing else.
         own = httpx2.URL(upstream.base_url).host == "api.openai.com"
@@ -134,6 +137,12 @@ class Chat:
 
     async def aclose(self) -> None:
         await self._client.close()
+
+
+@lru_cache
+def certificates() -> ssl.SSLContext:
+    """Whom to trust: read once, for that takes a tenth of a second."""
+    return httpx2.create_ssl_context()
 
 
 def parse(upstream: str, data: str) -> tuple[str, bool]:
