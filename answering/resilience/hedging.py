@@ -35,6 +35,9 @@ Why = Literal["late", "failed"]
 RECHECK = 0.1
 """Seconds. A hedge that was denied is asked for again: the bucket fills, a breaker trips."""
 
+MARGIN = 1.25
+"""How many times the median latency is late at the earliest."""
+
 
 async def hedged(
     first: Callable[[], Awaitable[T]],
@@ -95,8 +98,8 @@ class HedgeBudget:
     """A token bucket: each first call pays in `ratio`, each second call takes 1, and `burst` is the most it
     holds.
 
-    It starts full, as a loan: half of what is paid in goes to pay that back. So, once there were a few hundred first
-    calls, second calls are no more than `ratio` of them since the start."""
+    It starts full, as a loan: half of what is paid in goes to pay that back. So, once there were a few
+    hundred first calls, second calls are no more than `ratio` of them since the start."""
 
     def __init__(self, ratio: float = 0.10, burst: float = 8.0, kept: float = 4.0) -> None:
         """Hedges leave `kept` of it for retries: a call that failed needs its second one more than one that
@@ -178,8 +181,11 @@ class HedgeDelay:
         return None
 
     def delay(self, dependency: str, size: int = 0) -> float:
-        usual = self.quantile(dependency, size, self._quantile)
-        return self._floor if usual is None else min(max(usual, self._floor), self._ceiling)
+        late, usual = (self.quantile(dependency, size, share) for share in (self._quantile, 0.5))
+        if late is None or usual is None:
+            return self._floor
+        # Where all calls take about as long, the slowest twentieth is not late.
+        return min(max(late, MARGIN * usual, self._floor), self._ceiling)
 
 
 def size_class(tokens: int) -> int:
