@@ -69,8 +69,9 @@ class _Job:
     uploaded_by: int | None
 
 
-def index_document(document_id: UUID, *, force: bool = False) -> None:
-    """Makes the document's newest content searchable, or marks it as failed with the reason.
+def index_document(document_id: UUID, *, force: bool = False, embedder: Embedder | None = None) -> None:
+    """Makes the document's newest content searchable, or marks it as failed with the reason. The embedder is that
+    of the settings unless one is given.
 
     `force` does so for content that is published already (after a change of the chunking). Raises
     DocumentBusy when another worker is at it, and passing faults of the database or the embedder
@@ -81,7 +82,7 @@ def index_document(document_id: UUID, *, force: bool = False) -> None:
             if job is None:
                 return
             try:
-                _work(job)
+                _work(job, embedder or configured())
             except _Superseded:
                 continue
             except DocumentError as error:
@@ -142,14 +143,13 @@ def _begin(document_id: UUID, force: bool) -> _Job | None:
     return None
 
 
-def _work(job: _Job) -> None:
+def _work(job: _Job, embedder: Embedder) -> None:
     with INGEST_SECONDS.labels("parse").time():
         parsed = sandbox.shared(_limits()).parse(storage.path_of(job.content_hash), job.name)
     title = parsed.title or PurePath(job.name).stem
     with INGEST_SECONDS.labels("chunk").time():
         chunks = chunk(parsed)
     _step(job, _Status.EMBEDDING, 20)
-    embedder = configured()
     with INGEST_SECONDS.labels("embed").time():
         made = _embed(job, embedder, [indexed_text(title, c.heading, c.text) for c in chunks])
     with INGEST_SECONDS.labels("publish").time():

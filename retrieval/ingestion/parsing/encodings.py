@@ -2,6 +2,7 @@
 
 import codecs
 import re
+from collections import Counter
 
 from charset_normalizer import from_bytes
 
@@ -52,7 +53,8 @@ def _mostly_utf8(data: bytes) -> bool:
 
 
 def _wide(data: bytes) -> str:
-    """UTF-32 or UTF-16 without a mark, told by where the zero bytes are; else empty."""
+    """UTF-32 or UTF-16 without a mark, else empty. Every second byte of an alphabet is nearly always the same, such
+    as 0 for Latin and 4 for Cyrillic, and no printable character."""
     sample = data[: _SAMPLE - _SAMPLE % 4]
     units = len(sample) // 4
     if units < 4:
@@ -62,10 +64,11 @@ def _wide(data: bytes) -> str:
         return "utf-32-le"
     if min(zero[0], zero[1]) > 0.9 and zero[3] < 0.1:
         return "utf-32-be"
-    if min(zero[1], zero[3]) > 0.6 and max(zero[0], zero[2]) < 0.1:
-        return "utf-16-le"
-    if min(zero[0], zero[2]) > 0.6 and max(zero[1], zero[3]) < 0.1:
-        return "utf-16-be"
+    for place, encoding in ((0, "utf-16-be"), (1, "utf-16-le")):
+        byte, times = Counter(sample[place::2]).most_common(1)[0]
+        rare = sample[1 - place :: 2].count(byte) < 0.1 * units
+        if byte < 0x20 and byte not in b"\t\n\r" and times > 1.2 * units and rare:
+            return encoding
     return ""
 
 

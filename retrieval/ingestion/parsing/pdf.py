@@ -20,7 +20,7 @@ _BROKEN = re.compile("([^\\W\\d_]+)[\ufffe\x02]([^\\W\\d_]+)")
 _BULLET = re.compile(
     r"^(?:[•▪◦‣·●○■□➢✓–\uf0b7\uf0a7]|[-*](?=\s)|o(?=\s[A-Z])|\(?\d{1,3}[.)](?=\s)|\(?[a-z][.)](?=\s))\s*\S"
 )
-_NUMBER = re.compile(r"\d+")
+_NUMBER = re.compile(r"^\s*\d{1,5}\b|\b\d{1,5}\s*$")
 _PAGE_NUMBER = re.compile(r"^(?:page\s*)?[-–]?\s*\d{1,5}\s*(?:(?:of|/)\s*\d{1,5})?\s*[-–]?$", re.IGNORECASE)
 _JUNK_TITLE = re.compile(r"^(untitled|microsoft|document\d*|slide \d)|\.\w{2,5}$|^\W*$", re.IGNORECASE)
 
@@ -135,7 +135,8 @@ def _without_repeats(pages: Sequence[list[_Line]]) -> list[list[_Line]]:
 
 
 def _at_edge(place: int, lines: list[_Line]) -> bool:
-    return place < _EDGE or place >= len(lines) - _EDGE
+    edge = min(_EDGE, max(1, len(lines) // 3))
+    return place < edge or place >= len(lines) - edge
 
 
 def _edges(lines: list[_Line]) -> list[_Line]:
@@ -143,7 +144,8 @@ def _edges(lines: list[_Line]) -> list[_Line]:
 
 
 def _key(line: _Line) -> str:
-    return _NUMBER.sub("#", line.text)
+    """The line without a page number before or after it."""
+    return _NUMBER.sub("", line.text)
 
 
 def _repeated(line: _Line, often: set[str]) -> bool:

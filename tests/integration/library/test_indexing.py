@@ -1,0 +1,290 @@
+"""A document's way in, against a real Postgres, with the real parser process and the bundled model."""
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+
+import psycopg
+import pytest
+from django.db import connection, connections
+from django.utils import timezone
+
+from retrieval import library, tasks
+from retrieval.embeddings.factory import configured
+from retrieval.errors import EmbeddingThrottled
+from retrieval.ingestion import indexing, storage
+from retrieval.models import Chunk, Document
+
+pytestmark = pytest.mark.django_db(transaction=True)
+FIRST = "# Leave\n\nYou get 25 days of annual leave.\n"
+SECOND = "# Leave\n\nYou get 30 days of annual leave.\n"
+
+
+def texts(document: Document) -> list[str]:
+    return list(Chunk.objects.filter(document=document).values_list("text", flat=True))
+
+
+def rows(sql: str, *values: object) -> list[tuple]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        return cursor.fetchall()
+
+
+def vectors_of(document: Document) -> int:
+    sql = "SELECT count(*) FROM retrieval_embedding WHERE chunk_id = ANY(%s)"
+    ids = [key for (key,) in rows("SELECT id FROM retrieval_chunk WHERE document_id = %s", document.pk)]
+    return rows(sql, ids)[0][0]
+
+
+def every_vector() -> int:
+    return rows("SELECT count(*) FROM retrieval_embedding")[0][0]
+
+
+def changes(document: Document) -> int:
+    return rows("SELECT count(*) FROM retrieval_change WHERE document_id = %s", document.pk)[0][0]
+
+
+class Interrupting:
+    """The bundled embedder, but something happens when it is first asked."""
+
+    name, dimensions = "all-MiniLM-L6-v2", 384
+
+    def __init__(self, action: Callable[[], None]) -> None:
+        self.action = action
+
+    def embed_documents(self, texts):
+        action, self.action = self.action, lambda: None
+        action()
+        return configured().embed_documents(texts)
+
+
+def index(document: Document, *, meanwhile: Callable[[], None]) -> None:
+    """Indexes the document; when its chunks are about to be embedded, something else happens."""
+    indexing.index_document(document.pk, embedder=Interrupting(meanwhile))
+
+
+def elsewhere(action: Callable[[], object]) -> None:
+    """Runs the action in a thread of its own, with a connection of its own, to its end."""
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            action()
+        except BaseException as error:
+            failures.append(error)
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    if failures:
+        raise failures[0]
+
+
+def test_a_document_becomes_ready_with_chunks_vectors_and_a_change(add):
+    document = add(FIRST)
+    assert (document.status, document.progress, document.title) == ("ready", 100, "Leave")
+    assert document.published_hash == document.content_hash
+    assert texts(document) == ["You get 25 days of annual leave."]
+    assert vectors_of(document) == 1
+    assert changes(document) == 1
+
+
+def test_indexing_twice_changes_nothing(add):
+    document = add(FIRST)
+    indexing.index_document(document.pk)
+    assert changes(document) == 1
+
+
+def test_indexing_by_force_publishes_again(add):
+    document = add(FIRST)
+    indexing.index_document(document.pk, force=True)
+    assert changes(document) == 2
+    assert texts(document) == ["You get 25 days of annual leave."]
+
+
+def test_a_replaced_document_is_searchable_as_before_until_the_new_is_ready(add):
+    document = add(FIRST)
+    library.replace(document, "a.md", [SECOND.encode()])
+    assert texts(document) == ["You get 25 days of annual leave."]
+    indexing.index_document(document.pk)
+    assert texts(document) == ["You get 30 days of annual leave."]
+    assert every_vector() == 1
+
+
+def test_a_replacement_that_fails_leaves_the_old_text_searchable(add):
+    document = add(FIRST)
+    library.replace(document, "a.md", [b"   "])
+    indexing.index_document(document.pk)
+    document.refresh_from_db()
+    assert (document.status, document.reason) == ("failed", "The file is empty.")
+    assert texts(document) == ["You get 25 days of annual leave."]
+
+
+def test_content_that_comes_while_the_old_is_worked_on_wins(add):
+    document = add(FIRST, index=False)
+    index(document, meanwhile=lambda: elsewhere(lambda: library.replace(document, "a.md", [SECOND.encode()])))
+    document.refresh_from_db()
+    assert document.status == "ready"
+    assert texts(document) == ["You get 30 days of annual leave."]
+
+
+def test_a_document_deleted_while_it_is_worked_on_leaves_nothing(add, original):
+    document = add(FIRST, index=False)
+    index(document, meanwhile=lambda: elsewhere(lambda: library.remove(document.pk)))
+    assert not Document.objects.exists()
+    assert not Chunk.objects.exists()
+    assert every_vector() == 0
+    assert not original(document.content_hash).exists()
+
+
+def test_a_document_moved_while_it_is_worked_on_lands_in_the_new_collection(add, board):
+    document = add(FIRST, index=False)
+    index(document, meanwhile=lambda: elsewhere(lambda: library.move(document, board)))
+    assert set(Chunk.objects.values_list("collection__slug", flat=True)) == {"board"}
+    assert rows("SELECT DISTINCT collection_id FROM retrieval_embedding") == [(board.pk,)]
+
+
+def test_two_workers_do_not_work_on_one_document(add):
+    document = add(FIRST, index=False)
+
+    def second() -> None:
+        with pytest.raises(indexing.DocumentBusy):
+            indexing.index_document(document.pk)
+
+    index(document, meanwhile=lambda: elsewhere(second))
+    assert changes(document) == 1
+
+
+def test_moving_takes_chunks_and_vectors_along(add, board):
+    document = add(FIRST)
+    library.move(document, board)
+    assert Chunk.objects.get().collection == board
+    assert rows("SELECT collection_id FROM retrieval_embedding") == [(board.pk,)]
+    assert changes(document) == 2
+
+
+def test_deleting_leaves_a_change_and_no_file(add, original):
+    document = add(FIRST)
+    library.remove(document.pk)
+    assert changes(document) == 2
+    assert every_vector() == 0
+    assert not original(document.content_hash).exists()
+
+
+def test_deleting_a_collection_deletes_its_documents_from_search(add, people):
+    document = add(FIRST)
+    people.delete()
+    assert changes(document) == 2
+    assert every_vector() == 0
+
+
+def test_hooks_are_told_which_chunks_are_gone(add):
+    told: list[tuple[object, frozenset[str]]] = []
+
+    def hook(cursor: psycopg.Cursor, document_id: object, gone: frozenset[str]) -> None:
+        told.append((document_id, gone))
+
+    indexing.on_publish.append(hook)
+    try:
+        document = add(FIRST)
+        before = frozenset(Chunk.objects.values_list("content_hash", flat=True))
+        library.replace(document, "a.md", [SECOND.encode()])
+        indexing.index_document(document.pk)
+    finally:
+        indexing.on_publish.remove(hook)
+    assert told == [(document.pk, frozenset()), (document.pk, before)]
+
+
+def test_the_same_content_is_stored_once(add, people, board, original):
+    first, second = add(FIRST, index=False), add(FIRST, to=board, index=False)
+    assert first.content_hash == second.content_hash
+    library.remove(first.pk)
+    assert original(second.content_hash).read_text() == FIRST
+    library.remove(second.pk)
+    assert not original(second.content_hash).exists()
+
+
+def test_the_same_file_added_again_is_the_same_document(add):
+    assert add(FIRST).pk == add(FIRST).pk
+
+
+def test_a_failed_file_added_again_is_tried_again(add):
+    document = add("  ")
+    assert document.status == "failed"
+    again = add("  ", index=False)
+    assert (again.pk, again.status, again.reason) == (document.pk, "queued", "")
+
+
+def test_a_passing_fault_leaves_the_document_queued(add):
+    def throttle() -> None:
+        raise EmbeddingThrottled("slow down", retry_after=1.0)
+
+    document = add(FIRST, index=False)
+    with pytest.raises(EmbeddingThrottled):
+        index(document, meanwhile=throttle)
+    document.refresh_from_db()
+    assert (document.status, document.attempts) == ("queued", 0)
+    indexing.index_document(document.pk)
+    assert texts(document) == ["You get 25 days of annual leave."]
+
+
+def test_a_file_that_stopped_the_worker_three_times_fails(add):
+    document = add(FIRST, index=False)
+    Document.objects.filter(pk=document.pk).update(status="parsing", attempts=3)
+    indexing.index_document(document.pk)
+    document.refresh_from_db()
+    assert document.status == "failed"
+    assert "stopped the worker three times" in document.reason
+
+
+def stall(document: Document, **ago: float) -> None:
+    Document.objects.filter(pk=document.pk).update(heartbeat_at=timezone.now() - timedelta(**ago))
+
+
+def test_a_document_whose_worker_died_is_found_stalled(add):
+    document = add(FIRST, index=False)
+    Document.objects.filter(pk=document.pk).update(status="embedding")
+    assert tasks.stalled() == []
+    stall(document, seconds=30)
+    assert tasks.stalled() == [document.pk]
+
+
+def test_a_slow_worker_is_not_taken_for_a_dead_one(add):
+    document = add(FIRST, index=False)
+    seen: list[object] = []
+
+    def look() -> None:
+        stall(document, seconds=300)
+        seen.append(tasks.stalled())
+
+    index(document, meanwhile=lambda: elsewhere(look))
+    assert seen == [[]]
+
+
+def test_a_document_that_the_queue_lost_is_found_after_some_minutes(add):
+    document = add(FIRST, index=False)
+    stall(document, minutes=4)
+    assert tasks.stalled() == []
+    stall(document, minutes=6)
+    assert tasks.stalled() == [document.pk]
+
+
+def test_the_sweeper_removes_files_that_nobody_needs(add, original):
+    document = add(FIRST, index=False)
+    storage.sweep()
+    orphan = original("ab" * 32)
+    orphan.parent.mkdir(parents=True, exist_ok=True)
+    orphan.write_text("left by a process that died")
+    assert storage.sweep() == 1
+    assert not orphan.exists()
+    assert original(document.content_hash).exists()
+
+
+def test_a_file_over_the_limit_is_not_stored(people, settings):
+    settings.MAX_DOCUMENT_MB = 1
+    with pytest.raises(indexing.DocumentError, match=r"over the limit of 1\.0 MB"):
+        library.add(None, people, "a.txt", [b"x" * 2**19] * 3)
+    assert not Document.objects.exists()
+    assert not list((settings.DATA_DIR / "files").glob("draft-*"))

@@ -1,0 +1,110 @@
+"""Small files made on the spot, one of each format."""
+
+import io
+import zipfile
+
+import docx
+import openpyxl
+import pptx
+
+
+def word() -> bytes:
+    made = docx.Document()
+    made.core_properties.title = "Travel policy"
+    made.sections[0].header.paragraphs[0].text = "Confidential: Contoso"
+    made.add_heading("Hotels", 1)
+    made.add_paragraph("A night costs 140 EUR at most.")
+    made.add_paragraph("Book early", style="List Bullet")
+    table = made.add_table(rows=2, cols=2)
+    for cell, text in zip(table._cells, ["Grade", "Limit", "Manager", "160 EUR"], strict=True):
+        cell.text = text
+    return _saved(made)
+
+
+def slides() -> bytes:
+    made = pptx.Presentation()
+    for title, body in [("Benefits", "Dental care is covered."), ("Leave", "You get 25 days.")]:
+        slide = made.slides.add_slide(made.slide_layouts[1])
+        slide.shapes.title.text = title
+        slide.placeholders[1].text = body
+    made.slides[1].notes_slide.notes_text_frame.text = "Part-timers get a share."
+    return _saved(made)
+
+
+def workbook(rows: int = 3) -> bytes:
+    made = openpyxl.Workbook()
+    sheet = made.active
+    sheet.title = "Rates"
+    sheet.append(["City", "Per day"])
+    for number in range(rows):
+        sheet.append([f"City {number}", 40 + number / 2])
+    return _saved(made)
+
+
+def book() -> bytes:
+    return zipped(
+        {
+            "mimetype": "application/epub+zip",
+            "META-INF/container.xml": '<container xmlns="urn:oasis:names:tc:opendocument:xmlns:container"><rootfiles>'
+            '<rootfile full-path="b/book.opf"/></rootfiles></container>',
+            "b/book.opf": '<package xmlns="http://www.idpf.org/2007/opf">'
+            '<metadata><title xmlns="http://purl.org/dc/elements/1.1/">The guide</title></metadata>'
+            '<manifest><item id="2" href="two.xhtml"/><item id="1" href="one.xhtml"/></manifest>'
+            '<spine><itemref idref="1"/><itemref idref="2"/></spine></package>',
+            "b/one.xhtml": "<html><body><h1>First</h1><p>Begin here.</p></body></html>",
+            "b/two.xhtml": "<html><body><h1>Second</h1><p>End here.</p></body></html>",
+        }
+    )
+
+
+def pdf(pages: list[list[str]], size: int = 12) -> bytes:
+    """A PDF in Helvetica, each page a list of lines; a line that begins with `# ` is set larger."""
+    objects = [b"<< /Type /Catalog /Pages 2 0 R >>", b""]
+    kids = []
+    font = b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"
+    for lines in pages:
+        stream, y = "BT\n", 780
+        for line in lines:
+            large = line.startswith("# ")
+            text = line.removeprefix("# ").replace("\\", "\\\\").replace("(", "\\(").replace(")", "\\)")
+            stream += f"/F1 {size * 2 if large else size} Tf 1 0 0 1 60 {y} Tm ({text}) Tj\n"
+            y -= 40 if large else 14
+        stream += "ET"
+        content = stream.encode("latin-1")
+        objects.append(b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content))
+        place = len(objects)
+        objects.append(
+            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Resources << /Font << /F1 "
+            + font
+            + b" >> >> /Contents %d 0 R >>" % place
+        )
+        kids.append(len(objects))
+    objects[1] = b"<< /Type /Pages /Count %d /Kids [%s] >>" % (
+        len(kids),
+        b" ".join(b"%d 0 R" % kid for kid in kids),
+    )
+    out = io.BytesIO(b"")
+    out.write(b"%PDF-1.4\n")
+    offsets = []
+    for number, body in enumerate(objects, 1):
+        offsets.append(out.tell())
+        out.write(b"%d 0 obj\n%s\nendobj\n" % (number, body))
+    start = out.tell()
+    out.write(b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1))
+    out.write(b"".join(b"%010d 00000 n \n" % offset for offset in offsets))
+    out.write(b"trailer << /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF" % (len(objects) + 1, start))
+    return out.getvalue()
+
+
+def zipped(members: dict[str, str | bytes]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return out.getvalue()
+
+
+def _saved(made) -> bytes:
+    out = io.BytesIO()
+    made.save(out)
+    return out.getvalue()

@@ -1,0 +1,276 @@
+"""What each format gives: text in order, its structure, and a reason where it cannot be read."""
+
+import pytest
+
+from retrieval.errors import (
+    DocumentDamaged,
+    DocumentEmpty,
+    DocumentEncrypted,
+    DocumentTooLarge,
+    DocumentUnsupported,
+)
+from retrieval.ingestion.blocks import CODE, HEADING, ITEM, TABLE, TEXT, Limits
+from retrieval.ingestion.parsing import parse
+from tests.unit.ingestion import samples
+
+
+def kinds(data: bytes, name: str = "file") -> list[tuple[str, str]]:
+    return [(block.kind, block.text) for block in parse(data, name).blocks]
+
+
+def words(data: bytes, name: str = "file") -> str:
+    return "\n".join(block.text for block in parse(data, name).blocks)
+
+
+def test_word_gives_headings_paragraphs_lists_tables_and_the_page_header():
+    assert kinds(samples.word()) == [
+        (HEADING, "Hotels"),
+        (TEXT, "A night costs 140 EUR at most."),
+        (ITEM, "- Book early"),
+        (TABLE, "| Grade | Limit |\n| --- | --- |\n| Manager | 160 EUR |"),
+        (TEXT, "Confidential: Contoso"),
+    ]
+
+
+def test_word_is_named_by_its_properties():
+    assert parse(samples.word(), "x").title == "Travel policy"
+
+
+def test_slides_are_pages_with_their_titles_and_notes():
+    document = parse(samples.slides(), "x")
+    assert document.pages == 2
+    assert [(block.page, block.text) for block in document.blocks] == [
+        (1, "Benefits"),
+        (1, "Dental care is covered."),
+        (2, "Leave"),
+        (2, "You get 25 days."),
+        (2, "Notes: Part-timers get a share."),
+    ]
+
+
+def test_a_sheet_is_a_heading_and_a_table():
+    (heading, table) = parse(samples.workbook(2), "x").blocks
+    assert heading.text == "Rates"
+    assert table.text.split("\n") == [
+        "| City | Per day |",
+        "| --- | --- |",
+        "| City 0 | 40 |",
+        "| City 1 | 40.5 |",
+    ]
+
+
+def test_a_workbook_with_too_many_rows_says_so():
+    with pytest.raises(DocumentTooLarge, match="more than 10 rows"):
+        parse(samples.workbook(50), "x", Limits(rows=10))
+
+
+def test_a_book_is_read_in_the_order_of_its_spine():
+    document = parse(samples.book(), "x")
+    assert document.title == "The guide"
+    assert [block.text for block in document.blocks] == ["First", "Begin here.", "Second", "End here."]
+
+
+def test_pdf_lines_become_paragraphs_with_pages():
+    document = parse(
+        samples.pdf([["The first line of a text that goes on and", "ends here."], ["Page two."]]), "x"
+    )
+    assert [(b.page, b.text) for b in document.blocks] == [
+        (1, "The first line of a text that goes on and ends here."),
+        (2, "Page two."),
+    ]
+
+
+def test_large_lines_of_a_pdf_are_headings():
+    blocks = parse(samples.pdf([["# Leave", "You get 25 days a year, and more of them later."]]), "x").blocks
+    assert [(b.kind, b.text) for b in blocks] == [
+        (HEADING, "Leave"),
+        (TEXT, "You get 25 days a year, and more of them later."),
+    ]
+
+
+def test_headers_and_footers_that_repeat_are_dropped():
+    pages = [
+        ["Contoso - confidential", f"This is the text number {n} of all.", f"Page {n} of 6"]
+        for n in range(1, 7)
+    ]
+    found = words(samples.pdf(pages))
+    assert "confidential" not in found
+    assert "Page" not in found
+    assert "text number 6" in found
+
+
+def test_a_word_broken_at_the_end_of_a_line_is_mended():
+    lines = [
+        "All employees take part in the environ-",
+        "ment programme of the company at all",
+        "times and in all",
+    ] * 3
+    assert "environment programme" in words(samples.pdf([lines]))
+
+
+def test_a_pdf_without_text_says_that_it_may_be_scanned():
+    with pytest.raises(DocumentEmpty, match=r"scanned\?.*text recognition"):
+        parse(samples.pdf([[], []]), "x")
+
+
+def test_pages_without_text_among_others_are_noted():
+    assert "1 of 2 pages" in parse(samples.pdf([["Some text."], []]), "x").warnings[0]
+
+
+def test_a_pdf_with_too_many_pages_says_so():
+    with pytest.raises(DocumentTooLarge, match="5 pages, over the limit of 4"):
+        parse(samples.pdf([["x"]] * 5), "x", Limits(pages=4))
+
+
+def test_markdown_gives_structure_and_its_title():
+    source = b"---\ntitle: Leave\n---\n# Days\nYou get **25** [days](x).\n\n- one\n  - two\n\n"
+    source += b"```\nrun()\n```\n\n|a|b|\n|-|-|\n|1|2|\n"
+    document = parse(source, "leave.md")
+    assert document.title == "Leave"
+    assert [(b.kind, b.text) for b in document.blocks] == [
+        (HEADING, "Days"),
+        (TEXT, "You get 25 days."),
+        (ITEM, "- one"),
+        (ITEM, "  - two"),
+        (CODE, "run()"),
+        (TABLE, "| a | b |\n| --- | --- |\n| 1 | 2 |"),
+    ]
+
+
+def test_templates_in_markdown_are_left_out():
+    assert words(b"# Hi\n<%= secret %>\nText <% if x %>here<% end %>.", "page.md.erb") == "Hi\nText here."
+
+
+def test_html_gives_what_a_reader_sees():
+    page = b"""<html><head><title>Leave - Contoso</title><style>p{}</style></head><body><nav>Home</nav>
+    <script>alert(1)</script><main><h1>Leave</h1><p>You get <b>25</b> days.</p><p hidden>no</p>
+    <p style="display: none">no</p><table><tr><th>a</th><th>b</th></tr><tr><td>1</td><td>2</td></tr></table>
+    </main><footer>Imprint</footer></body></html>"""
+    document = parse(page, "x")
+    assert document.title == "Leave - Contoso"
+    assert [block.text for block in document.blocks] == [
+        "Leave",
+        "You get 25 days.",
+        "| a | b |\n| --- | --- |\n| 1 | 2 |",
+    ]
+
+
+def test_the_content_decides_and_not_the_name():
+    assert words(b"<html><body><p>Not a PDF.</p></body></html>", "x.pdf") == "Not a PDF."
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_csv_keeps_its_header(delimiter):
+    rows = [["City", "Per day"], ["Rome", "40"], ["Oslo", "55"]]
+    (table,) = parse("\n".join(map(delimiter.join, rows)).encode(), "rates.csv").blocks
+    assert (table.kind, table.header) == (TABLE, 2)
+    assert table.text.split("\n")[0] == "| City | Per day |"
+
+
+def test_text_has_paragraphs_items_and_headings():
+    source = (
+        b"ANNUAL LEAVE\n\nYou get 25 days.\nAsk early.\n\n- one\n- two\n\nSick leave\n----------\nCall us.\n"
+    )
+    assert kinds(source, "a.txt") == [
+        (HEADING, "ANNUAL LEAVE"),
+        (TEXT, "You get 25 days.\nAsk early."),
+        (ITEM, "- one"),
+        (ITEM, "- two"),
+        (HEADING, "Sick leave"),
+        (TEXT, "Call us."),
+    ]
+
+
+RUSSIAN = (
+    "Отпуск составляет двадцать пять рабочих дней в году. Заявление подаётся за две недели до его начала."
+)
+GERMAN = "Die Kündigungsfrist beträgt für alle Beschäftigten grundsätzlich vier Wochen zum Monatsende."
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        (GERMAN, "utf-8"),
+        (GERMAN, "utf-8-sig"),
+        (GERMAN, "cp1252"),
+        (GERMAN, "utf-16"),
+        (GERMAN, "utf-16-le"),
+        (GERMAN, "utf-16-be"),
+        (GERMAN, "utf-32"),
+        (RUSSIAN, "cp1251"),
+        (RUSSIAN, "utf-16-be"),
+        ("人事部の休暇規程により、年次有給休暇は二十五日です。", "cp932"),
+        ("الإجازة السنوية خمسة وعشرون يوما لكل موظف.", "utf-8"),
+    ],
+)
+def test_encodings_are_told_apart(text, encoding):
+    assert words(text.encode(encoding), "a.txt") == text
+
+
+def test_control_and_direction_characters_are_dropped():
+    assert (
+        words("Leave\x00 \x1b[31mpolicy\u202e\x07: 27\u200b days".encode(), "a.txt")
+        == "Leave policy: 27 days"
+    )
+
+
+def test_text_is_normalised():
+    assert words("Café".encode(), "a.txt") == "Café"
+
+
+@pytest.mark.parametrize("data", [b"", b"  \n\t ", b"\x00\x00\x00\x00"])
+def test_an_empty_file_says_so(data):
+    with pytest.raises(DocumentEmpty, match="The file is empty"):
+        parse(data, "x")
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"PK\x03\x04 not really a zip", "damaged"),
+        (b"%PDF-1.7 and nothing more", "damaged"),
+        (samples.word()[:-2000], "damaged"),
+    ],
+)
+def test_a_damaged_file_says_so(data, reason):
+    with pytest.raises(DocumentDamaged, match=reason):
+        parse(data, "x")
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"{\\rtf1 text}", "RTF"),
+        (b"\x89PNG\r\n\x1a\n", "picture"),
+        (b"\x7fELF\x02", "program"),
+        (samples.zipped({"../../x.txt": "out", "a.md": "in"}), "Archives"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + "WordDocument".encode("utf-16-le"), r"\.doc\b"),
+        (bytes(range(256)) * 8, "neither a known format nor text"),
+    ],
+)
+def test_what_is_not_read_is_named(data, reason):
+    with pytest.raises(DocumentUnsupported, match=reason):
+        parse(data, "x")
+
+
+def test_an_encrypted_office_file_asks_for_one_without_a_password():
+    data = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + "EncryptedPackage".encode("utf-16-le")
+    with pytest.raises(DocumentEncrypted, match="password"):
+        parse(data, "x.docx")
+
+
+def test_a_bomb_is_refused_by_what_it_unpacks_to():
+    bomb = samples.zipped({"word/document.xml": b" " * 3_000_000})
+    with pytest.raises(DocumentTooLarge, match=r"unpacks to 2\.9 MB, over the limit of 1\.0 MB"):
+        parse(bomb, "x", Limits(unpacked_bytes=2**20))
+
+
+def test_a_file_over_the_limit_says_by_how_much():
+    with pytest.raises(DocumentTooLarge, match=r"2\.0 MB, over the limit of 1\.0 MB"):
+        parse(b"x" * 2**21, "x", Limits(file_bytes=2**20))
+
+
+def test_entities_of_xml_are_not_expanded():
+    body = '<!DOCTYPE d [<!ENTITY a SYSTEM "file:///etc/passwd">]><w:document xmlns:w="http://schemas.openxmlformats.org/'
+    body += 'wordprocessingml/2006/main"><w:body><w:p><w:r><w:t>Safe &a; text</w:t></w:r></w:p></w:body></w:document>'
+    assert "root" not in words(samples.zipped({"word/document.xml": body}))
