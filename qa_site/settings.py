@@ -122,7 +122,12 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 200
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.core.RedisChannelLayer",
-        "CONFIG": {"hosts": [REDIS_URL], "prefix": "citefirst:channels", "expiry": 30},
+        # The layer waits 5 s for a message, which is as long as redis-py would wait for any reply: give it more.
+        "CONFIG": {
+            "hosts": [{"address": REDIS_URL, "socket_timeout": 15}],
+            "prefix": "citefirst:channels",
+            "expiry": 30,
+        },
     }
 }
 CELERY_BROKER_URL = places.celery_broker_url(REDIS_URL)
