@@ -5,10 +5,12 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from channels.generic.websocket import AsyncWebsocketConsumer
 
+from answering.anticipation import Typist
 from answering.asking import question_text, read_ask, uuid_field
 from answering.errors import AnsweringError, BadQuestion
 from answering.events import Frame
@@ -31,11 +33,14 @@ NOT_LOGGED_IN = 4401
 class AskConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     """Asks, follows, stops and resumes runs for one logged-in reader."""
 
+    channel_layer_alias = "none"  # there is none of that name: this socket must outlive Redis
+
     user: int
     wiring: Wiring
 
     async def connect(self) -> None:
         self.relays: dict[str, asyncio.Task[None]] = {}
+        self.typist: Typist | None = None
         user = self.scope.get("user")
         await self.accept()
         if user is None or not user.is_authenticated:
@@ -43,8 +48,11 @@ class AskConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             return
         self.user = user.pk
         self.wiring = await wiring()
+        self.typist = Typist(self.wiring.anticipation, lambda: self.wiring.store.scope(self.user))
 
     async def disconnect(self, code: int) -> None:
+        if self.typist is not None:
+            await self.typist.aclose()
         tasks = list(self.relays.values())
         for task in tasks:
             task.cancel()
@@ -69,6 +77,8 @@ class AskConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def ask(self, body: Mapping[str, Any]) -> None:
         ask = read_ask(body, self.user, "interactive")
+        if self.typist is not None:
+            self.typist.asked(ask.text)
         self._relay(ask.run, lambda: self.wiring.ask(ask))
 
     async def resume(self, body: Mapping[str, Any]) -> None:
@@ -82,8 +92,9 @@ class AskConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def typing(self, body: Mapping[str, Any]) -> None:
         """A hint: nothing is answered, and nothing wrong with it is told."""
-        if body.get("text"):
-            question_text(body, "text")
+        with suppress(BadQuestion):
+            if self.typist is not None:
+                self.typist.typed(question_text(body, "text"))
 
     def _relay(self, run: str, frames: Callable[[], Awaitable[AsyncIterator[Frame]]]) -> None:
         previous = self.relays.pop(run, None)

@@ -27,6 +27,9 @@ class Engine:
         clock = asyncio.get_running_loop().time
         deadline = Deadline.after(self.parts.budgets.answer, clock)
         run = Run(live.question, deadline, lambda event: _write(live, event), clock)
+        live.give_up = run.give_up
+        if live.without_redis:
+            live.lose_redis()
         reply = Reply(run)
         reply.restore(live.before)
         terminal = await self._terminal(run, reply, live.stop)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from answering.prefetch import seated
 from answering.store import Pool
 from retrieval import dedupe, evidence, passages
 from retrieval.access import AccessScope
@@ -45,9 +46,14 @@ class Chooser:
         chunks = list(dict.fromkeys([*fused.chunks, *extra]))
         known = await passages.load(self.pool, chunks, scope, timeout=self.timeout)
         ranked = _ranked([known[chunk] for chunk in chunks if chunk in known], fused, words, meaning)
-        kept = tuple(dedupe.fold(ranked))[:TOP]
+        kept = seated(dedupe.fold(ranked), extra, TOP)
         answerable = evidence.answerability(question, kept, words, meaning) >= evidence.THRESHOLD
         return Found(route(words, meaning), kept, bool(kept) and answerable)
+
+    async def again(self, chunks: Sequence[int], scope: AccessScope) -> tuple[Passage, ...]:
+        """The passages that a run has shown before, as far as they are still there and readable."""
+        known = await passages.load(self.pool, chunks, scope, timeout=self.timeout)
+        return tuple(known[chunk] for chunk in chunks if chunk in known)
 
 
 def _ranked(

@@ -1,7 +1,7 @@
 """What the pipeline is made of: everything that can be slow, fail or be exchanged, behind small protocols."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,7 +17,7 @@ from answering.stages import Question, Run
 from answering.store import History
 from retrieval.access import AccessScope
 from retrieval.embeddings import Vector
-from retrieval.passages import Ranking
+from retrieval.passages import Passage, Ranking
 
 
 class Lexical(Protocol):
@@ -38,6 +38,8 @@ class Chooses(Protocol):
         extra: Sequence[int],
     ) -> Found: ...
 
+    async def again(self, chunks: Sequence[int], scope: AccessScope) -> tuple[Passage, ...]: ...
+
 
 class Histories(Protocol):
     async def history(self, question: Question) -> History: ...
@@ -48,6 +50,10 @@ class Sources(Protocol):
 
     async def gather(self, run: Run, history: "asyncio.Task[History]") -> Sequence[int]:
         """Chunks of the extra sources of the likely intents, best first."""
+        ...
+
+    def settle(self, extra: Sequence[int], shown: Iterable[int]) -> None:
+        """Counts what came of them: `shown` are the chunks that were cited to the reader."""
         ...
 
     def standalone(self, text: str, history: History) -> str:

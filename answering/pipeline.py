@@ -39,6 +39,8 @@ class Legs:
 
 async def answer(run: Run, reply: Reply, parts: Parts) -> str:
     """Answers into `reply` and returns how it finished. Raises Refusal where nothing useful can be said."""
+    if reply.shown:
+        return await go_on(run, reply, parts)
     async with asyncio.TaskGroup() as beside:
         legs = search_both(beside, run, parts, run.question.text)
         history = beside.create_task(conversation(run, parts))
@@ -56,6 +58,16 @@ async def answer(run: Run, reply: Reply, parts: Parts) -> str:
             return await generate(run, reply, parts, await history)
         finally:
             cancel(legs.words, legs.meaning, history, extras, cached, usable)
+
+
+async def go_on(run: Run, reply: Reply, parts: Parts) -> str:
+    """Answers a run of a process that died after it had sent the sources: from these, and again."""
+    chunks = [chunk for _, chunk in reply.shown]
+    work = lambda: parts.chooser.again(chunks, run.question.scope)  # noqa: E731
+    reply.keep(await run.stage("passages", work, budget=parts.budgets.vector, fallback=()))
+    if not reply.passages:
+        raise SearchUnavailable
+    return await generate(run, reply, parts, await conversation(run, parts))
 
 
 def search_both(beside: asyncio.TaskGroup, run: Run, parts: Parts, text: str) -> Legs:
@@ -119,6 +131,7 @@ async def cite(run: Run, reply: Reply, parts: Parts, legs: Legs, extras: asyncio
     if found is None:
         raise SearchUnavailable
     reply.cite(found, final=True)
+    parts.sources.settle(extra, (passage.chunk for passage in found.passages))
     return found.answerable
 
 

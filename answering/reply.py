@@ -54,7 +54,8 @@ class Reply:
         self.found: Found | None = None
         self.passages: Numbered = ()
         self.frames: list[dict[str, Any]] = []
-        self.cited_final = False
+        self.shown: list[tuple[int, int]] = []
+        """(number, chunk) of the final sources, where an earlier process has sent them."""
         self.text = ""
         self.provisional = False
         self.cited: list[int] = []
@@ -79,11 +80,16 @@ class Reply:
         self.frames = [
             passage_frame(n, passage, spans) for (n, passage), spans in zip(self.passages, marks, strict=True)
         ]
-        self.cited_final = final
         self.run.send(events.citations(route, self.frames, final=final))
         self.run.mark("citations")
         if passages:
             self.citable.set()
+
+    def keep(self, passages: Sequence[Passage]) -> None:
+        """Goes on with the sources that an earlier process has sent: a reader gets them once."""
+        by_chunk = {passage.chunk: passage for passage in passages}
+        self.passages = tuple((n, by_chunk[chunk]) for n, chunk in self.shown if chunk in by_chunk)
+        self.citable.set()
 
     def recall(self, cached: CachedAnswer) -> str:
         """Gives an answer of the cache, with the sources that it cites under their own numbers."""
@@ -110,10 +116,10 @@ class Reply:
         """Takes over what an earlier process has shown of this run: numbers keep their meaning, text is replaced."""
         for frame in frames:
             if frame["type"] == "citations":
-                self._known = sorted(
-                    {*self._known, *((p["n"], chunk_of(p["url"])) for p in frame["passages"])}
-                )
-                self.cited_final |= frame["final"]
+                shown = [(p["n"], chunk_of(p["url"])) for p in frame["passages"]]
+                self._known = sorted({*self._known, *shown})
+                if frame["final"]:
+                    self.shown, self.frames, self.route = shown, frame["passages"], frame["route"]
             elif frame["type"] in {"delta", "replace"}:
                 self.text = frame["text"] if frame["type"] == "replace" else self.text + frame["text"]
                 self.provisional = True

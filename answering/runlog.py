@@ -87,13 +87,19 @@ class StreamWriter:
     `on_lost` is called: the run is no longer ours."""
 
     def __init__(
-        self, redis: "Redis", log: RunLog, *, on_lost: Callable[[], None], timeout: float = 2.0
+        self,
+        redis: "Redis",
+        log: RunLog,
+        *,
+        on_lost: Callable[[], None],
+        on_failed: Callable[[], None],
+        timeout: float = 2.0,
     ) -> None:
         self.redis = redis
         self.log = log
         self.on_lost = on_lost
+        self.on_failed = on_failed
         self.timeout = timeout
-        self.failed = False
 
     async def run(self) -> None:
         """Ends with the log. After a failure the rest is not copied: half a stream must not pass for a whole one."""
@@ -118,8 +124,8 @@ class StreamWriter:
             self.on_lost()
             return False
         except (RedisError, OSError, TimeoutError) as error:
-            self.failed = True
             logger.warning("run cannot be copied", extra={"run": self.log.run, "cause": repr(error)})
+            self.on_failed()
             return False
         return True
 

@@ -28,6 +28,8 @@ STOPS = "citefirst:stops"
 
 GONE = "This answer rests on documents that are no longer available to you."
 
+WITHOUT_REDIS = "Part of the system is away: this answer cannot be resumed after a loss of connection."
+
 STORE_TRIES = (0.0, 0.2, 1.0, 3.0, 10.0, 30.0)
 """Seconds between the tries to store the end of a run: Postgres may be away for a moment."""
 
@@ -42,6 +44,14 @@ class LiveRun:
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     record: dict[str, Any] = field(default_factory=dict)
     task: asyncio.Task[None] | None = None
+    give_up: Callable[[str, str], None] | None = None
+    without_redis: bool = False
+
+    def lose_redis(self) -> None:
+        """Says, once, that this run can be resumed nowhere else."""
+        self.without_redis = True
+        if self.give_up is not None and not self.log.ended:
+            self.give_up("redis_unavailable", WITHOUT_REDIS)
 
     @property
     def frames(self) -> list[Frame]:
@@ -60,6 +70,7 @@ class RunManager:
         self.redis = redis
         self._answer = answer
         self._most = most
+        self._redis_gone = False
         self._live: dict[str, LiveRun] = {}
         self._beginning: dict[str, asyncio.Lock] = {}
 
@@ -112,16 +123,26 @@ class RunManager:
     async def _work(self, live: LiveRun) -> None:
         task = asyncio.current_task()
         assert task is not None
-        copying = asyncio.create_task(StreamWriter(self.redis, live.log, on_lost=lambda: _cancel(task)).run())
+        writer = StreamWriter(
+            self.redis, live.log, on_lost=lambda: _cancel(task), on_failed=lambda: self._lose_redis(live)
+        )
+        copying = asyncio.create_task(writer.run())
+        if self._redis_gone:
+            live.lose_redis()
         try:
             await self._answer(live)
             await copying
+            self._redis_gone = live.without_redis
             await self._store(live)
         finally:
             copying.cancel()
             self._live.pop(live.question.run, None)
             metrics.in_flight.labels("runs").dec()
             live.log.close()
+
+    def _lose_redis(self, live: LiveRun) -> None:
+        self._redis_gone = True
+        live.lose_redis()
 
     async def _store(self, live: LiveRun) -> None:
         values = {**live.record, "events": live.frames}

@@ -17,6 +17,7 @@ from psycopg_pool import PoolTimeout
 from redis.asyncio import Redis
 
 from answering import metrics
+from answering.anticipation import Anticipation
 from answering.budgets import Budgets
 from answering.caches.answer import AnswerCache
 from answering.caches.embedding import CachedEmbedder
@@ -29,6 +30,8 @@ from answering.generation import Generator, Token, Upstream
 from answering.intent import IntentClassifier
 from answering.observer import MetricsObserver
 from answering.parts import Breakers, Parts
+from answering.pipeline import CANDIDATES
+from answering.prefetch import Prefetch
 from answering.prompting import Prompts
 from answering.recovery import Recovery
 from answering.resilience.breaker import Breaker
@@ -50,6 +53,9 @@ from retrieval.vectors import VectorIndex
 logger = logging.getLogger("answering")
 
 POOL_MIN, POOL_MAX = 4, 16
+BUSY = 16
+"""Questions under way in this process from which typing is no longer searched for."""
+
 POOL_PATIENCE = 10.0
 """Seconds for the first connections; without them the process starts all the same and reports itself unready."""
 
@@ -92,6 +98,7 @@ class Wiring:
     generator: Generator | None
     answers: AnswerCache
     sources: Sources
+    anticipation: Anticipation
 
     async def ask(self, ask: Ask) -> AsyncIterator[Frame]:
         """The frames of a question. Raises AnsweringError where it cannot be begun."""
@@ -124,7 +131,6 @@ class Wiring:
             await self.generator.aclose()
         await asyncio.to_thread(self.follower.stop)
         self.parts.prompts.close()
-        await self.embedder.aclose()
         await self.pool.close()
         await self.redis.aclose()
 
@@ -178,7 +184,10 @@ async def build() -> Wiring:
     )
     answers = AnswerCache(pool, model=",".join(model.model for model in models), on_result=count_cache)
     store = RunStore(pool, owner=owner)
-    sources = Sources(IntentClassifier())
+    words, meaning = CachedLexical(searches, rankings), CachedVectors(vectors, rankings)
+    classifier = await asyncio.to_thread(IntentClassifier)
+    ahead = Prefetch(words, pool, classifier, on_result=count_prefetch, similar=answers.similar)
+    sources = Sources(classifier, ahead)
 
     async def embed(text: str, deadline: Deadline) -> Vector:
         return await cached.embed_query(text, timeout=deadline.remaining())
@@ -191,9 +200,9 @@ async def build() -> Wiring:
             vectors=Breaker("vectors", on_change=observer.breaker),
             passages=Breaker("passages", on_change=observer.breaker),
         ),
-        lexical=CachedLexical(searches, rankings),
+        lexical=words,
         embed=embed,
-        vectors=CachedVectors(vectors, rankings),
+        vectors=meaning,
         chooser=Chooser(pool, timeout=budgets.vector),
         store=store,
         sources=sources,
@@ -203,6 +212,14 @@ async def build() -> Wiring:
         pace=TokenPacer(Token.then),
     )
     runs = RunManager(store, redis, Engine(parts))
+    anticipation = Anticipation(
+        words,
+        cached,
+        meaning,
+        candidates=CANDIDATES,
+        busy=lambda: len(runs.live) >= BUSY,
+        on_result=count_prefetch,
+    )
     recovery = Recovery(runs, redis, owner=owner)
     await recovery.start()
     with suppress(PoolTimeout):
@@ -211,7 +228,7 @@ async def build() -> Wiring:
         await generator.warm()
     return Wiring(
         owner, pool, redis, store, runs, recovery, parts, Legs(pool, cached, searches, vectors), follower, embedder,
-        generator, answers, sources,
+        generator, answers, sources, anticipation,
     )  # fmt: skip
 
 
@@ -224,6 +241,10 @@ def start_follower() -> Follower:
     )
     follower.start()
     return follower
+
+
+def count_prefetch(kind: str, result: str) -> None:
+    metrics.prefetch_total.labels(kind, result).inc()
 
 
 def count_cache(cache: str, result: str) -> None:

@@ -52,6 +52,12 @@ def django_db_modify_db_settings(servers: Servers) -> None:
 
 
 @pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """The database goes with its folder; to drop it first would fail on a thread's connection still open."""
+    return True
+
+
+@pytest.fixture(scope="session")
 def redis_url(servers: Servers) -> str:
     """The URL of a real Redis."""
     return places.bundled_redis_url(DATA)

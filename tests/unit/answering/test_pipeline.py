@@ -183,7 +183,7 @@ HOW = ("ok", "slow", "error", "hang")
 SLOW = {"lexical": 0.3, "embed": 0.8, "vector": 0.4, "passages": 0.4, "history": 0.1, "first_token": 2.4}
 
 
-@pytest.mark.parametrize(("first", "second"), itertools.combinations(FAULTS, 2))
+@pytest.mark.parametrize(("first", "second"), list(itertools.combinations(FAULTS, 2)))
 def test_every_pair_of_faults_ends_in_one_terminal_frame_in_time(first: str, second: str) -> None:
     @autojump
     async def run() -> None:

@@ -1,0 +1,296 @@
+"""Questions through a whole process: who may read what, runs that outlive their readers, and takeovers."""
+
+import asyncio
+import json
+
+import pytest
+from asgiref.sync import sync_to_async
+from channels.testing import WebsocketCommunicator
+from django.test import AsyncClient
+
+from answering import tokens
+from answering.errors import NotFound
+from answering.models import Run
+from answering.recovery import alive_key
+from answering.runlog import stored_frames
+from answering.upstream import SimulatedUpstream
+from answering.wiring import build
+from tests.integration.asking import QUESTION, an_ask, frames_of, make_cast, of, process, text_of
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def cast(transactional_db):
+    return make_cast()
+
+
+async def test_the_model_answers_with_its_sources_first(cast, settings, tmp_path):
+    async with (
+        SimulatedUpstream(first_token="fixed:30") as model,
+        process(settings, tmp_path, model) as built,
+    ):
+        frames = await frames_of(built, an_ask(cast.member))
+    kinds = [frame["type"] for frame in frames]
+    assert kinds[0] == "accepted"
+    assert kinds.index("citations") < kinds.index("delta")
+    assert frames[-1]["finish"] == "complete"
+    assert [frame["seq"] for frame in frames] == list(range(1, len(frames) + 1))
+    passage = frames[kinds.index("citations")]["passages"][0]
+    assert passage["title"] == "Annual leave"
+    assert passage["marks"]
+    known = {p["n"] for frame in of(frames, "citations") for p in frame["passages"]}
+    assert frames[-1]["cited"]
+    assert set(frames[-1]["cited"]) <= known
+
+
+async def test_without_a_model_the_answer_quotes_its_source(cast, settings, tmp_path):
+    async with process(settings, tmp_path) as built:
+        frames = await frames_of(built, an_ask(cast.member))
+    assert frames[-1]["finish"] == "extractive"
+    assert "25 days of annual leave" in text_of(frames)
+
+
+async def test_nobody_sees_what_is_not_theirs(cast, settings, tmp_path):
+    async with process(settings, tmp_path) as built:
+        for user, sees in (
+            (cast.member, {"handbook"}),
+            (cast.director, {"handbook", "papers"}),
+            (cast.stranger, set()),
+        ):
+            frames = await frames_of(
+                built, an_ask(user, "annual leave days and Project Nightjar million euros")
+            )
+            shown = {p["collection"] for frame in of(frames, "citations") for p in frame["passages"]}
+            assert shown == sees
+            assert ("Nightjar" in json.dumps(frames[1:])) == ("papers" in sees)
+
+
+async def test_a_lost_group_counts_from_the_next_question(cast, settings, tmp_path):
+    async with process(settings, tmp_path) as built:
+        ask = an_ask(cast.director, "Project Nightjar million euros")
+        before = await frames_of(built, ask)
+        await sync_to_async(cast.director.groups.clear)()
+        after = await frames_of(built, an_ask(cast.director, "Project Nightjar million euros"))
+        with pytest.raises(NotFound):
+            await built.runs.follow(ask.run, cast.director.pk)
+    assert of(before, "citations")[-1]["passages"]
+    assert not any(frame["passages"] for frame in of(after, "citations"))
+    assert after[-1]["finish"] == "refused"
+
+
+async def test_the_same_id_never_runs_twice(cast, settings, tmp_path):
+    async with (
+        SimulatedUpstream(first_token="fixed:30") as model,
+        process(settings, tmp_path, model) as built,
+    ):
+        ask = an_ask(cast.member)
+        first, second = await asyncio.gather(frames_of(built, ask), frames_of(built, ask))
+        third = await frames_of(built, ask)
+        assert first == second == third
+        assert (await sync_to_async(Run.objects.count)()) == 1
+        with pytest.raises(NotFound):
+            await frames_of(built, an_ask(cast.stranger, run=ask.run))
+
+
+async def test_a_second_same_question_comes_from_the_cache_under_the_same_numbers(cast, settings, tmp_path):
+    async with (
+        SimulatedUpstream(first_token="fixed:30") as model,
+        process(settings, tmp_path, model) as built,
+    ):
+        first = await frames_of(built, an_ask(cast.member))
+        await built.answers.aclose()
+        second = await frames_of(built, an_ask(cast.member))
+        fresh = await frames_of(built, an_ask(cast.member, fresh=True))
+        other = await frames_of(built, an_ask(cast.director))
+    assert (second[-1]["finish"], second[-1]["route"]) == ("cached", "cached")
+    assert text_of(second) == text_of(first)
+    assert second[-1]["cited"] == first[-1]["cited"]
+    assert fresh[-1]["finish"] == "complete"
+    assert other[-1]["finish"] == "complete"
+
+
+async def test_a_changed_document_is_never_answered_from_the_cache(cast, settings, tmp_path):
+    async with (
+        SimulatedUpstream(first_token="fixed:30") as model,
+        process(settings, tmp_path, model) as built,
+    ):
+        await frames_of(built, an_ask(cast.member))
+        await built.answers.aclose()
+        await sync_to_async(cast.add)(
+            cast.handbook, "new leave.md", "# Leave\n\nNow you get 30 days of annual leave.\n"
+        )
+        revision = built.follower.revision
+        await asyncio.to_thread(built.follower.wait_for, lambda: built.follower.revision != revision, 20)
+        frames = await frames_of(built, an_ask(cast.member))
+    assert frames[-1]["finish"] == "complete"
+
+
+async def test_a_reader_resumes_where_it_left(cast, settings, tmp_path):
+    async with (
+        SimulatedUpstream(first_token="fixed:30") as model,
+        process(settings, tmp_path, model) as built,
+    ):
+        ask = an_ask(cast.member)
+        whole = await frames_of(built, ask)
+        rest = [frame async for frame in await built.runs.follow(ask.run, cast.member.pk, after=3)]
+        with pytest.raises(NotFound):
+            await built.runs.follow(ask.run, cast.stranger.pk)
+    assert rest == whole[3:]
+
+
+async def test_another_process_serves_and_stops_a_run(cast, settings, tmp_path):
+    slow = SimulatedUpstream(first_token="fixed:30", token_gap="fixed:100", tokens=200)
+    async with slow, process(settings, tmp_path, slow) as here:
+        there = await build()
+        try:
+            ask = an_ask(cast.member)
+            begun = await here.ask(ask)
+            seen = [await anext(begun) for _ in range(4)]
+            elsewhere = await there.runs.follow(ask.run, cast.member.pk)
+            copied = [await anext(elsewhere) for _ in range(4)]
+            await there.runs.stop(ask.run, cast.member.pk)
+            rest = [frame async for frame in elsewhere]
+        finally:
+            await there.aclose()
+    assert copied == seen
+    assert rest[-1]["finish"] == "stopped"
+
+
+async def test_a_dead_process_run_is_taken_over_and_its_text_replaced(cast, settings, tmp_path):
+    slow = SimulatedUpstream(first_token="fixed:30", token_gap="fixed:100", tokens=100)
+    async with slow, process(settings, tmp_path, slow) as built:
+        ask = an_ask(cast.member)
+        dying = await build()
+        begun = await dying.ask(ask)
+        shown = []
+        async for frame in begun:
+            shown.append(frame)
+            if len(of(shown, "delta")) == 2:
+                break
+        while len(await stored_frames(built.redis, ask.run)) < len(shown):
+            await asyncio.sleep(0)
+        await dying.runs.aclose()  # as a killed process: nothing is said, nothing is stored
+        await dying.aclose()
+        await built.redis.delete(alive_key(dying.owner))
+        slow.behaviour = slow.behaviour.changed(token_gap="fixed:1")
+        assert await built.recovery.take_over() == 1
+        frames = [frame async for frame in await built.runs.follow(ask.run, cast.member.pk)]
+        await built.runs.settled(ask.run)
+        stored = await sync_to_async(Run.objects.get)(pk=ask.run)
+    assert frames[: len(shown)] == shown
+    assert [frame["seq"] for frame in frames] == list(range(1, len(frames) + 1))
+    assert of(frames[len(shown) :], "replace")
+    assert frames[-1]["finish"] == "complete"
+    assert len([f for f in of(frames, "citations") if f["final"]]) == 1
+    assert stored.attempt == 2
+
+
+async def test_answers_stream_without_redis_and_say_so(cast, settings, tmp_path):
+    settings.REDIS_URL = f"unix://{tmp_path}/nobody.sock"
+    async with (
+        SimulatedUpstream(first_token="fixed:30") as model,
+        process(settings, tmp_path, model) as built,
+    ):
+        frames = await frames_of(built, an_ask(cast.member))
+    assert frames[-1]["finish"] == "complete"
+    assert "redis_unavailable" in frames[-1]["degraded"]
+
+
+@pytest.fixture
+def application():
+    from qa_site.asgi import application
+
+    return application
+
+
+async def socket_of(application, user):
+    client = AsyncClient()
+    await client.aforce_login(user)
+    cookie = "; ".join(f"{name}={morsel.value}" for name, morsel in client.cookies.items())
+    headers = [(b"cookie", cookie.encode()), (b"origin", b"http://testserver"), (b"host", b"testserver")]
+    return WebsocketCommunicator(application, "/ws/ask/", headers=headers)
+
+
+async def received(socket, until):
+    frames = []
+    while not frames or frames[-1]["type"] not in until:
+        frames.append(await socket.receive_json_from(timeout=20))
+    return frames
+
+
+async def test_the_socket_hears_stop_while_it_streams(cast, settings, tmp_path, application):
+    slow = SimulatedUpstream(first_token="fixed:30", token_gap="fixed:100", tokens=200)
+    async with slow, process(settings, tmp_path, slow):
+        socket = await socket_of(application, cast.member)
+        assert (await socket.connect())[0]
+        run = an_ask(cast.member).run
+        ask = {"type": "ask", "id": run, "question": QUESTION, "conversation": None, "collections": None}
+        await socket.send_json_to(ask)
+        before = await received(socket, {"delta"})
+        await socket.send_json_to({"type": "stop", "run": run})
+        after = await received(socket, {"done", "error"})
+        await socket.disconnect()
+    assert [frame["seq"] for frame in before + after] == list(range(1, len(before + after) + 1))
+    assert after[-1]["finish"] == "stopped"
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        {"type": "ask", "id": "nonsense", "question": "?"},
+        {"type": "ask", "id": "11111111-1111-4111-8111-111111111111", "question": "  "},
+        {"type": "ask", "id": "11111111-1111-4111-8111-111111111111", "question": "x" * 5000},
+        {"type": "ask", "id": "11111111-1111-4111-8111-111111111111", "question": "x", "collections": "all"},
+        {"type": "dance"},
+        {"type": "resume", "run": "11111111-1111-4111-8111-111111111111", "after": 0},
+        {"type": "stop", "run": "11111111-1111-4111-8111-111111111111"},
+        ["no", "object"],
+    ],
+)
+async def test_what_cannot_be_asked_is_answered_with_what_is_wrong(
+    cast, settings, tmp_path, application, frame
+):
+    async with process(settings, tmp_path):
+        socket = await socket_of(application, cast.member)
+        await socket.connect()
+        await socket.send_json_to(frame)
+        answer = await socket.receive_json_from(timeout=10)
+        await socket.disconnect()
+    assert answer["type"] == "error"
+    assert answer["code"] in {"bad_request", "not_found"}
+    assert answer["message"]
+
+
+async def test_without_a_login_the_socket_closes(application, transactional_db):
+    headers = [(b"origin", b"http://testserver"), (b"host", b"testserver")]
+    socket = WebsocketCommunicator(application, "/ws/ask/", headers=headers)
+    await socket.connect()
+    assert (await socket.receive_output(timeout=5))["code"] == 4401
+    await socket.disconnect()
+
+
+async def test_http_gives_one_json_body_or_a_stream(cast, settings, tmp_path):
+    token = await sync_to_async(tokens.create)(cast.member)
+    headers = {"authorization": f"Bearer {token}"}
+    async with process(settings, tmp_path):
+        client = AsyncClient()
+        url, body = "/api/v1/ask", {"question": QUESTION}
+        whole = await client.post(url, body, content_type="application/json", headers=headers)
+        answer = whole.json()
+        accept = {**headers, "accept": "text/event-stream"}
+        stream = await client.post(url, body, content_type="application/json", headers=accept)
+        sent = b"".join([piece async for piece in stream.streaming_content]).decode()
+        again = await client.get(f"/api/v1/runs/{answer['run']}", headers=headers)
+        nobody = await client.post(url, body, content_type="application/json")
+        empty = await client.post(url, {"question": ""}, content_type="application/json", headers=headers)
+        found = await client.get("/api/v1/search?q=annual+leave&k=3", headers=headers)
+    assert whole.status_code == 200
+    assert "25 days" in answer["answer"]
+    assert {"run", "answer", "citations", "finish", "route", "degraded", "stages"} <= set(answer)
+    assert again.json()["answer"] == answer["answer"]
+    events = [line.removeprefix("event: ") for line in sent.splitlines() if line.startswith("event: ")]
+    assert (events[0], events[-1]) == ("accepted", "done")
+    assert (nobody.status_code, nobody.json()["error"]["code"]) == (401, "unauthorized")
+    assert (empty.status_code, empty.json()["error"]["code"]) == (400, "bad_request")
+    assert {"lexical_rank", "vector_rank", "score"} <= set(found.json()[0])
