@@ -16,11 +16,12 @@ from retrieval.partitions import COLLECTION_LOCKS, COLUMNS, RETIRED, Model, copy
 
 Connection = psycopg.Connection[Any]
 
-MAINTENANCE_LOCK = 20483
+MAINTENANCE_LOCK, REEMBEDDING_LOCK = 20484, 20485
 COPY_FROM, COPY_TO_SHARE = 1_000, 0.35
 """A collection has a copy from so many rows (under it an exact scan is as fast) up to this share of all (over
 it the index over everything is)."""
-RETIRED_MINUTES = 60
+RETIRED_HOURS = 24
+"""How long processes with the settings of before may go on using their model."""
 
 
 class MaintenanceBusy(RetrievalError):
@@ -37,20 +38,20 @@ class Tidied:
 
 
 @contextmanager
-def alone(connection: Connection) -> Iterator[None]:
-    """One maintainer at a time. Raises MaintenanceBusy."""
-    row = connection.execute("SELECT pg_try_advisory_lock(%s, 0)", [MAINTENANCE_LOCK]).fetchone()
+def alone(connection: Connection, lock: int = MAINTENANCE_LOCK) -> Iterator[None]:
+    """One holder of the lock at a time. Raises MaintenanceBusy."""
+    row = connection.execute("SELECT pg_try_advisory_lock(%s, 0)", [lock]).fetchone()
     if not row or not row[0]:
-        raise MaintenanceBusy("Maintenance is under way in another process.")
+        raise MaintenanceBusy("Another process is at it.")
     try:
         yield
     finally:
         if not connection.closed:
-            connection.execute("SELECT pg_advisory_unlock(%s, 0)", [MAINTENANCE_LOCK])
+            connection.execute("SELECT pg_advisory_unlock(%s, 0)", [lock])
 
 
 def tidy(connection: Connection) -> Tidied:
-    """Makes the copies that are due, drops those that are not and models retired for an hour.
+    """Makes the copies that are due, drops those that are not, and models retired long ago.
 
     Safe to run at any time and to kill at any point. Raises MaintenanceBusy."""
     with alone(connection):
@@ -166,8 +167,8 @@ def drop_retired(connection: Connection) -> int:
     with connection.transaction(), connection.cursor() as cursor:
         cursor.execute(
             "SELECT id, name, dimensions, state FROM retrieval_embeddingmodel WHERE state = %s"
-            " AND retired_at < now() - make_interval(mins => %s)",
-            [RETIRED, RETIRED_MINUTES],
+            " AND retired_at < now() - make_interval(hours => %s)",
+            [RETIRED, RETIRED_HOURS],
         )
         found = [Model(*row) for row in cursor.fetchall()]
         for model in found:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import psycopg
 
-from retrieval.embeddings import Vectors
+from retrieval.embeddings import Vector, Vectors
 
 Cursor = psycopg.Cursor[Any]
 
@@ -20,7 +20,7 @@ COLLECTION_LOCKS, MODEL_LOCK = 20481, 20482  # classes of advisory locks; the fi
 
 # Library text comes in families (versions, templates), and a graph with few edges loses its way among them:
 # docs/retrieval-scale.md has recall and build time by m.
-HNSW = "m = 24, ef_construction = 100"
+HNSW = "m = 16, ef_construction = 64"
 
 ACTIVE, BUILDING, RETIRED = "active", "building", "retired"
 """States of a model."""
@@ -193,3 +193,8 @@ def value(cursor: Cursor) -> Any:
     if row is None:
         raise LookupError("a statement that always gives a row gave none")
     return row[0]
+
+
+def stacked(vectors: Sequence[Vector]) -> Vectors:
+    """(texts, dimensions) of single vectors."""
+    return np.stack(vectors)

@@ -1,0 +1,41 @@
+"""`manage.py maintain`: the vectors' tables in shape, while questions go on."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+import psycopg
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from retrieval import maintenance
+from retrieval.errors import RetrievalError
+
+
+class Command(BaseCommand):
+    help = (
+        "Vacuum the vectors' tables, give collections that have grown an index of their own, and drop what is no"
+        " longer used; with --rebuild, build every vector index anew beside the old one."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--rebuild", action="store_true", help="also build the vector indexes anew")
+
+    def handle(self, *, rebuild: bool, **options: Any) -> None:
+        try:
+            with psycopg.connect(settings.DATABASE_URL, autocommit=True) as connection:
+                connection.execute("SET maintenance_work_mem = '512MB'")
+                self.maintain(connection, rebuild)
+        except RetrievalError as error:
+            raise CommandError(str(error)) from error
+
+    def maintain(self, connection: maintenance.Connection, rebuild: bool) -> None:
+        done = maintenance.tidy(connection)
+        self.stdout.write(
+            f"Copies of collections: {done.made} made, {done.dropped} dropped. Old models dropped: {done.models}."
+        )
+        for table in maintenance.tables(connection):
+            if rebuild:
+                maintenance.rebuild_index(connection, table)
+            maintenance.vacuum(connection, table)
+        for table in ("retrieval_chunk", "retrieval_document", "retrieval_change"):
+            maintenance.vacuum(connection, table)
