@@ -176,6 +176,7 @@ async def test_a_second_question_uses_the_connection_of_the_first() -> None:
 async def test_a_late_first_token_is_hedged_and_the_loser_is_closed() -> None:
     async with world() as w:
         await w.settle()
+        w.heard.hedges.clear()
         await w.a.change(first_token="fixed:2900")
         assert 0.35 < await w.first_token() < 0.5
         await asyncio.sleep(0.1)
