@@ -66,14 +66,13 @@ def _newest(group: Sequence[Passage]) -> Passage:
 def runs(passages: Sequence[Passage]) -> list[list[Passage]]:
     """The passages in groups, the best group first: those that follow each other in one document stand
     together, in its order, so that a prompt reads on where the document does. Each keeps its own number."""
-    best_first = list(passages)
-    taken: set[int] = set()
-    places = {(passage.document, passage.ordinal): passage for passage in best_first}
+    free = {(passage.document, passage.ordinal): passage for passage in passages}
     groups: list[list[Passage]] = []
-    for passage in best_first:
-        if passage.chunk not in taken:
-            group = _run(passage, places)
-            taken.update(member.chunk for member in group)
+    for passage in passages:
+        if (passage.document, passage.ordinal) in free:
+            group = _run(passage, free)
+            for member in group:
+                del free[(member.document, member.ordinal)]
             groups.append(group)
     return groups
 
