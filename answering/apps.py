@@ -7,3 +7,7 @@ class AnsweringConfig(AppConfig):
 
     def ready(self) -> None:
         from answering import checks  # noqa: F401 - registers the checks, which need loaded apps
+        from answering.caches.answer import on_publish
+        from retrieval.ingestion import indexing
+
+        indexing.on_publish.append(on_publish)  # cached answers end with what they rest on

@@ -1,9 +1,10 @@
 """What a question is likely to need beyond the search: its intent, and the search text of a follow-up."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from answering.intent import IntentClassifier
+from answering.prefetch import Prefetch
 from answering.stages import Run
 from answering.store import History
 
@@ -12,12 +13,17 @@ FOLLOW_UP = 0.5
 
 
 class Sources:
-    def __init__(self, classifier: IntentClassifier) -> None:
+    def __init__(self, classifier: IntentClassifier, prefetch: Prefetch) -> None:
         self.classifier = classifier
+        self.prefetch = prefetch
 
     async def gather(self, run: Run, history: "asyncio.Task[History]") -> Sequence[int]:
         """Chunks of the extra sources of the likely intents, best first."""
-        return ()
+        return await self.prefetch.gather(run, history)
+
+    def settle(self, extra: Sequence[int], shown: Iterable[int]) -> None:
+        """Counts which of the sources are among the chunks `shown`."""
+        self.prefetch.settle(extra, shown)
 
     def standalone(self, text: str, history: History) -> str:
         """The text to search for: a follow-up is joined with the question that it follows."""

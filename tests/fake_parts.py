@@ -1,7 +1,7 @@
 """A pipeline whose parts follow a script: each can be slow, fail or hang, under a controlled clock."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -127,6 +127,9 @@ class ScriptedParts:
     async def gather(self, run: Run, history: "asyncio.Task[History]") -> Sequence[int]:
         self.script.started.setdefault("intent", asyncio.get_running_loop().time())
         return ()
+
+    def settle(self, extra: Sequence[int], shown: Iterable[int]) -> None:
+        pass
 
     def standalone(self, text: str, history: History) -> str:
         return text

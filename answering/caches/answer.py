@@ -52,10 +52,9 @@ _FIND = f"""SELECT {_COLUMNS} FROM answering_cachedanswer
     WHERE key = '{{key}}' AND profile = {_PROFILE} AND asked_at > now() - interval '{{ttl}} seconds'
     AND {_FIRST_TURN}"""
 _SIMILAR = f"""SELECT {_COLUMNS} FROM (
-        SELECT *, cardinality(ARRAY(SELECT unnest(words) INTERSECT SELECT unnest({{words}})))::float8 AS
-        shared FROM (SELECT * FROM answering_cachedanswer WHERE family = '{{family}}' AND profile = {_PROFILE}
-              AND asked_at > now() - interval '{{ttl}} seconds' ORDER BY asked_at DESC LIMIT 500) newest)
-              scored
+        SELECT *, cardinality(ARRAY(SELECT unnest(words) INTERSECT SELECT unnest({{words}})))::float8 AS shared
+        FROM (SELECT * FROM answering_cachedanswer WHERE family = '{{family}}' AND profile = {_PROFILE}
+              AND asked_at > now() - interval '{{ttl}} seconds' ORDER BY asked_at DESC LIMIT 500) newest) scored
     WHERE shared >= {{share}} * (cardinality(words) + {{count}} - shared)
     ORDER BY shared / (cardinality(words) + {{count}} - shared) DESC, asked_at DESC LIMIT 1"""
 # Ten seconds of doubt: a document that was being published while the first question was answered is newer.
@@ -63,13 +62,12 @@ _NEWER = """SELECT 1 FROM retrieval_chunk c JOIN retrieval_document d ON d.id = 
     WHERE c.id = ANY({chunks}) AND d.ready_at > to_timestamp({asked}) - interval '10 seconds' LIMIT 1"""
 _STORE = """INSERT INTO answering_cachedanswer
         (key, profile, exact, family, words, text, numbers, chunks, hashes, cited, documents, asked_at)
-    SELECT %(key)s, {profile}, %(exact)s, %(family)s, %(words)s, %(text)s, %(numbers)s, %(chunks)s,
-    %(hashes)s,
+    SELECT %(key)s, {profile}, %(exact)s, %(family)s, %(words)s, %(text)s, %(numbers)s, %(chunks)s, %(hashes)s,
         %(cited)s, %(documents)s::uuid[], run.created_at
     FROM answering_run run WHERE run.id = %(run)s AND {first_turn}
     ON CONFLICT (key, profile) DO UPDATE SET exact = excluded.exact, text = excluded.text,
-        numbers = excluded.numbers, chunks = excluded.chunks, hashes = excluded.hashes, cited =
-        excluded.cited, documents = excluded.documents, asked_at = excluded.asked_at"""
+        numbers = excluded.numbers, chunks = excluded.chunks, hashes = excluded.hashes,
+        cited = excluded.cited, documents = excluded.documents, asked_at = excluded.asked_at"""
 _PRUNE = """DELETE FROM answering_cachedanswer WHERE asked_at < now() - make_interval(secs => %(ttl)s)
     OR asked_at < (SELECT asked_at FROM answering_cachedanswer
                    ORDER BY asked_at DESC OFFSET %(last)s LIMIT 1)"""

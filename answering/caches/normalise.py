@@ -124,7 +124,7 @@ def digest(*parts: str) -> bytes:
     """16 bytes that stand for `parts`: cache keys bear no question in clear."""
     hashed = hashlib.blake2b(digest_size=16)
     for part in parts:
-        hashed.update(part.encode() + b"\x1f")
+        hashed.update(part.encode("utf-8", "replace") + b"\x1f")
     return hashed.digest()
 
 
