@@ -5,7 +5,8 @@ from contextlib import aclosing
 
 from answering.errors import GenerationError
 from answering.resilience.deadline import Deadline
-from answering.streams import Chat, Message
+from answering.messages import Message
+from answering.streams import Chat
 
 LONGEST = 240
 """Characters of a gist."""

@@ -14,7 +14,7 @@ from answering.caches.answer import CachedAnswer
 from answering.errors import SearchUnavailable, StreamCut
 from answering.evidence import Found
 from answering.extractive import extract
-from answering.generation import Message
+from answering.messages import Message
 from answering.parts import Parts
 from answering.reply import Reply
 from answering.stages import Run

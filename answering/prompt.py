@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from answering.generation import Message
+from answering.messages import Message
 from retrieval.passages import Passage
 
 SYSTEM = """\

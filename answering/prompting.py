@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from answering import prompt
-from answering.generation import Message
+from answering.messages import Message
 from answering.reply import Numbered
 from answering.store import History
 from retrieval import sentences

@@ -10,7 +10,6 @@ import ssl
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -29,6 +28,7 @@ from .errors import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
+from .messages import Message, Upstream
 from .resilience.deadline import Deadline
 
 CONNECT_SECONDS = 2.0
@@ -37,21 +37,7 @@ LIMITS = httpx2.Limits(max_connections=1000, max_keepalive_connections=100, keep
 WARM_SECONDS = 60.0
 REQUEST_ID = "X-Request-ID"
 
-
-@dataclass(frozen=True, slots=True)
-class Upstream:
-    """An OpenAI-compatible server and the model to ask for. `name` labels its metrics and its breaker."""
-
-    name: str
-    base_url: str
-    api_key: str = field(repr=False)
-    model: str
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    role: str
-    content: str
+__all__ = ["Chat", "ChatStream", "Message", "Upstream"]
 
 
 class ChatStream:

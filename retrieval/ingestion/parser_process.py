@@ -19,11 +19,8 @@ from typing import Any
 from retrieval import errors
 from retrieval.ingestion.blocks import Limits, ParsedDocument
 from retrieval.ingestion.parsing import parse
+from retrieval.ingestion.reasons import CRASHED, TOO_LARGE, TOO_MUCH_MEMORY, TOO_SLOW
 
-TOO_SLOW = "Reading the file takes too much time. Divide it and try again."
-TOO_LARGE = "The file holds too much text. Divide it and try again."
-TOO_MUCH_MEMORY = "Reading the file takes too much memory. Divide it and try again."
-CRASHED = "The file is damaged: reading it made the parser fail."
 _STDIN, _STDOUT = 0, 1
 _PIECE = 1 << 20
 

@@ -19,7 +19,7 @@ import retrieval
 from retrieval import errors
 from retrieval.errors import DocumentError, ParserLimit
 from retrieval.ingestion.blocks import Block, Limits, ParsedDocument
-from retrieval.ingestion.parser_process import CRASHED, TOO_SLOW
+from retrieval.ingestion.reasons import CRASHED, TOO_SLOW
 
 _ROOT = Path(retrieval.__file__).parents[1]
 _PIECE = 1 << 20
