@@ -144,3 +144,26 @@ class HangingServer:
             min_size=1,
             max_size=1,
         )
+
+
+class HashEmbedder:
+    """Vectors drawn from the text's hash; `before` is called with each batch before it is embedded."""
+
+    def __init__(self, name, dimensions=16, before=lambda texts: None):
+        self.name, self.dimensions, self.before = name, dimensions, before
+        self.embedded = []
+
+    def embed_documents(self, texts):
+        self.before(texts)
+        self.embedded += texts
+        drawn = [
+            np.random.default_rng(list(text.encode())).normal(size=self.dimensions).astype(np.float32)
+            for text in texts
+        ]
+        return np.array([vector / np.linalg.norm(vector) for vector in drawn])
+
+    async def embed_query(self, text, *, timeout):
+        return self.embed_documents([text])[0]
+
+    async def aclose(self):
+        pass

@@ -1,0 +1,128 @@
+import threading
+
+import numpy as np
+import psycopg
+import pytest
+
+from retrieval import maintenance, partitions, synthetic
+from tests.library import Library
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def library(database_url, transactional_db):
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        yield Library(connection)
+
+
+@pytest.fixture
+def generated(database_url, transactional_db):
+    """Three collections: a small one, one that is worth a copy, and one that is most of the library."""
+    base = np.random.default_rng(1).normal(size=(200, 8)).astype(np.float32)
+    base /= np.linalg.norm(base, axis=1, keepdims=True)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        made = synthetic.Generator(
+            connection, "test-model", base, ["One sentence.", "Two."], 0.6, np.random.default_rng(2)
+        )
+        list(made.load([300, 1200, 3500]))
+        yield connection
+
+
+def copies(connection):
+    return connection.execute(
+        "SELECT count(*) FROM retrieval_embeddingcopy c JOIN retrieval_collection l ON l.id = c.collection_id"
+    ).fetchone()[0]
+
+
+def test_collections_of_middling_size_have_a_copy(generated):
+    (name,) = generated.execute(
+        "SELECT l.name FROM retrieval_embeddingcopy c JOIN retrieval_collection l ON l.id = c.collection_id"
+    ).fetchone()
+    assert name == "Synthetic 1"
+
+
+def test_tidying_twice_changes_nothing(generated):
+    assert maintenance.tidy(generated) == maintenance.Tidied(0, 0, 0)
+
+
+def test_a_collection_that_shrank_loses_its_copy(generated):
+    generated.execute(
+        "DELETE FROM retrieval_chunk WHERE collection_id IN (SELECT collection_id FROM retrieval_embeddingcopy)"
+    )
+    assert maintenance.tidy(generated).dropped == 1
+    assert copies(generated) == 0
+
+
+def test_tables_of_a_killed_maintainer_are_dropped(generated):
+    with generated.cursor() as cursor:
+        partitions.create_table(cursor, "retrieval_embeddingcopy_99999")
+    maintenance.tidy(generated)
+    assert "retrieval_embeddingcopy_99999" not in maintenance.tables(generated)
+
+
+def test_a_model_is_dropped_a_day_after_it_retired(generated):
+    generated.execute(
+        "UPDATE retrieval_embeddingmodel SET state = 'retired', retired_at = now() - '1 hour'::interval"
+    )
+    assert maintenance.tidy(generated).models == 0
+    generated.execute("UPDATE retrieval_embeddingmodel SET retired_at = now() - '25 hours'::interval")
+    assert maintenance.tidy(generated).models == 1
+    assert maintenance.tables(generated) == []
+
+
+def test_indexes_are_rebuilt_and_tables_vacuumed_in_use(generated):
+    for table in maintenance.tables(generated):
+        maintenance.rebuild_index(generated, table)
+        maintenance.vacuum(generated, table)
+    valid = generated.execute(
+        "SELECT bool_and(i.indisvalid) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
+        " WHERE c.relname LIKE 'retrieval_embedding%hnsw'"
+    ).fetchone()
+    assert valid == (True,)
+
+
+def test_uploads_go_on_while_a_copy_is_made_and_none_is_missing_in_it(library, database_url):
+    handbook = library.collection("handbook")
+    library.add(handbook, 400)
+    stop, begun = threading.Event(), threading.Event()
+
+    def upload():
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            other = Library(connection)
+            other.random = np.random.default_rng(77)
+            while not stop.is_set():
+                added = other.add(handbook, 5)
+                connection.execute("DELETE FROM retrieval_chunk WHERE id = ANY(%s)", [added[:2]])
+                begun.set()
+
+    thread = threading.Thread(target=upload)
+    thread.start()
+    begun.wait(10)
+    try:
+        library.copy(handbook)
+    finally:
+        stop.set()
+        thread.join()
+    (copy_id,) = library.connection.execute("SELECT id FROM retrieval_embeddingcopy").fetchone()
+    assert library.count(partitions.copy_table(copy_id)) == library.count("retrieval_embedding")
+    assert library.count("retrieval_embedding") == library.count("retrieval_chunk")
+
+
+def test_a_synthetic_library_is_whole(generated):
+    counts = generated.execute(
+        "SELECT (SELECT count(*) FROM retrieval_chunk), (SELECT count(*) FROM retrieval_embedding),"
+        " (SELECT sum(chunk_count) FROM retrieval_document),"
+        " (SELECT count(*) FROM retrieval_chunk c JOIN retrieval_document d ON d.id = c.document_id"
+        "  WHERE d.collection_id <> c.collection_id)"
+    ).fetchone()
+    assert counts == (5000, 5000, 5000, 0)
+
+
+def test_a_library_that_holds_documents_is_not_filled(generated):
+    base = np.eye(8, dtype=np.float32)
+    again = synthetic.Generator(
+        generated, "test-model", base, ["One sentence."], 0.6, np.random.default_rng(2)
+    )
+    with pytest.raises(synthetic.NotEmpty):
+        list(again.load([10]))
