@@ -17,11 +17,13 @@ import psutil
 from qa_site.account import Account, make_readable, open_the_way
 from qa_site.errors import EmbeddedError
 
+# An index of vectors is read at random: 1M chunks take 2 GB. Memory that is not used is not taken.
+SHARED_BUFFERS_MB = min(2048, max(128, psutil.virtual_memory().total // 2**20 // 8))
 POSTGRES_SETTINGS: Mapping[str, str] = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
     "max_connections": "100",
-    "shared_buffers": "256MB",
+    "shared_buffers": f"{SHARED_BUFFERS_MB}MB",
     "effective_cache_size": "1GB",
     "maintenance_work_mem": "256MB",
     "work_mem": "8MB",
