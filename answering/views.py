@@ -19,6 +19,23 @@ from answering.models import Conversation
 from retrieval.access import scope_for
 from retrieval.models import Collection
 
+MODULES = [
+    f"js/{name}.js"
+    for name in (
+        "ask",
+        "conversations",
+        "dom",
+        "run",
+        "socket",
+        "markdown",
+        "sources",
+        "timings",
+        "text",
+        "wording",
+    )
+]
+"""What the page's script imports, so that a browser fetches all of it at once."""
+
 
 @require_safe
 @login_required
@@ -61,6 +78,7 @@ def _page(request: HttpRequest, current: Conversation | None) -> HttpResponse:
     listed = list(conversations if every else conversations[: CONVERSATIONS_SHOWN + 1])
     context: dict[str, Any] = {
         "section": "ask",
+        "modules": MODULES,
         "conversation": current,
         "days": by_day(listed if every else listed[:CONVERSATIONS_SHOWN], timezone.localdate()),
         "more": len(listed) > CONVERSATIONS_SHOWN and not every,

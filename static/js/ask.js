@@ -31,6 +31,8 @@ class AskPage {
     this.bindComposer();
     this.restore();
     this.socket.connect();
+    if (this.box.value.endsWith("\n")) this.submit(); // Enter was pressed before this script had come
+    find("composer").dataset.ready = "yes";
   }
 
   // ---- runs

@@ -1,12 +1,12 @@
 // The sources of one run: cards that come before the answer and keep their numbers.
 
 import { h } from "./dom.js";
-import { excerpt, isShortened, segments } from "./text.js";
+import { excerpt, isShortened, segments, unwrapped } from "./text.js";
 
 const FOLD_OVER = 2;
 
 function marked(parts) {
-  return parts.map((part) => (part.marked ? h("mark", {}, part.text) : part.text));
+  return parts.map((part) => (part.marked ? h("mark", {}, unwrapped(part.text)) : unwrapped(part.text)));
 }
 
 export class SourceList {

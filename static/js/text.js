@@ -45,6 +45,11 @@ export function isShortened(text, marks, options) {
   return excerpt(text, marks, options).map((part) => part.text).join("") !== whole;
 }
 
+// Documents are often wrapped by hand: such line ends are spaces. Paragraphs, list items and table rows stay.
+export function unwrapped(text) {
+  return text.replace(/([^\n])\n(?![\n\-*|•]|\s*\d+[.)])/g, "$1 ").replace(/\n{2,}/g, "\n");
+}
+
 function normalised(marks, length) {
   const ranges = (marks || [])
     .map(([start, end]) => [Math.max(0, start), Math.min(length, end)])

@@ -20,6 +20,7 @@ def log_in(page: Page) -> None:
 
 
 def ask(page: Page, question: str) -> None:
+    expect(page.locator("#composer[data-ready]")).to_be_visible()
     page.get_by_label("Your question").fill(question)
     page.keyboard.press("Enter")
 

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -87,7 +88,7 @@ def test_a_source_leads_to_its_place_in_the_document(page):
 def test_stop_keeps_what_there_is(page, model):
     slow(model)
     page.goto("/")
-    ask(page, "What should I do when I am ill?")
+    ask(page, "How many unused days may I carry over into the next year?")
     expect(page.locator(".answer")).not_to_be_empty()
     page.get_by_role("button", name="Stop").click()
     finished(page)
@@ -99,23 +100,22 @@ def test_stop_keeps_what_there_is(page, model):
 def test_a_reload_in_mid_stream_goes_on(page, model):
     slow(model)
     page.goto("/")
-    ask(page, "Which expenses are paid back?")
+    ask(page, "How many days ahead do I ask for a week of leave?")
     expect(page.locator(".answer")).not_to_be_empty()
     expect(page).to_have_url(re.compile("/c/"))
-    before = words(page)
-    model.reset()
+    before = page.locator(".answer").inner_text().split()[0]
     page.reload()
-    expect(page.locator(".run[data-state=answering]")).to_have_count(1)
-    assert words(page) >= min(before, 3)
+    expect(page.locator(".run[data-state=answering] .answer")).to_contain_text(before)
     page.get_by_role("button", name="Stop").click()
     finished(page)
     expect(page.locator(".run-question")).to_have_count(1)
+    assert page.locator(".answer").inner_text().startswith(before)
 
 
 def test_a_second_tab_follows_the_same_answer(page, model):
     slow(model)
     page.goto("/")
-    ask(page, "Who pays for the train?")
+    ask(page, "When do the offices close for the winter closure?")
     expect(page.locator(".answer")).not_to_be_empty()
     other = page.context.new_page()
     other.goto(page.url)
@@ -161,7 +161,7 @@ def test_a_conversation_is_renamed_and_deleted(page):
     gone = page.url
     page.locator("#conversations .current").hover()
     page.locator("#conversations .current").get_by_role("button").click()
-    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("button", name="Delete", exact=True).click()
     page.get_by_role("button", name="Delete for good?").click()
     expect(page).not_to_have_url(gone)
-    expect(page.locator("#conversations")).not_to_contain_text("Working abroad")
+    expect(page.locator(f"#conversations a[href='{urlsplit(gone).path}']")).to_have_count(0)

@@ -1,6 +1,8 @@
 """The ask page and conversations: whose they are, and what of old answers may still be shown."""
 
+import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import Group, Permission, User
@@ -13,6 +15,7 @@ from retrieval.models import Chunk, Collection, Document
 
 pytestmark = pytest.mark.django_db
 
+SCRIPTS = Path(__file__).resolve().parents[2] / "static" / "js"
 SECRET = "The merger is planned for March."
 
 
@@ -223,3 +226,14 @@ def test_the_administration_shows_no_question_and_no_answer(client, run):
     page = client.get(f"/admin/answering/run/{run.id}/change/").content.decode()
     assert SECRET not in page
     assert "When is the merger?" not in page
+
+
+def test_every_module_of_the_page_is_fetched_at_once(browser):
+    preloaded = set(browser.get("/").context["modules"])
+    found, left = set(), ["ask.js"]
+    while left:
+        name = left.pop()
+        found.add(f"js/{name}")
+        text = (SCRIPTS / name).read_text()
+        left += [other for other in re.findall(r'from "\./([\w.]+)"', text) if f"js/{other}" not in found]
+    assert preloaded == found
