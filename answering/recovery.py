@@ -43,9 +43,11 @@ class Recovery:
         self._tasks = [asyncio.create_task(self._beat()), asyncio.create_task(self._listen())]
 
     async def aclose(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        pending = set(self._tasks)
+        while pending:  # on Python 3.11 redis-py swallows a cancellation that comes while it sends
+            for task in pending:
+                task.cancel()
+            _, pending = await asyncio.wait(pending, timeout=0.1)
         with suppress(RedisError, OSError, TimeoutError):
             await self.redis.delete(alive_key(self.owner))
 
@@ -98,8 +100,9 @@ class Recovery:
             try:
                 async with self.redis.pubsub() as channel:
                     await channel.subscribe(STOPS)
-                    async for message in channel.listen():
-                        if message["type"] == "message":
+                    while True:
+                        message = await channel.get_message(ignore_subscribe_messages=True, timeout=BEAT)
+                        if message is not None:
                             run, _, user = message["data"].decode().partition(" ")
                             self.manager.stop_here(run, int(user))
             except (RedisError, OSError) as error:
