@@ -20,6 +20,10 @@ from .deadline import Clock, Deadline
 from .observing import Observer, Silent
 from .shedding import Overloaded, Priority, WaitingRoom, places_for
 
+LEARNING = 0.05
+FORGETTING = 0.01 / 60
+"""A share per sample, and per second."""
+
 
 @dataclass(frozen=True, slots=True)
 class LimitSettings:
@@ -48,6 +52,7 @@ class AdaptiveLimit:
         self._ratios: list[float] = []
         self._limited = False
         self._starting = True
+        self._window_at = clock()
         self._wall, self._wall_at = math.inf, clock()
         self._cut_at = self._stepped_at = clock() - self._is.wall_memory
         self._still_until = clock()
@@ -67,7 +72,8 @@ class AdaptiveLimit:
         self._throttled_in_a_row = 0
         usual = self._usual.setdefault(size, seconds)
         ratio = max(seconds, 1e-6) / max(usual, 1e-6)
-        self._learn(size, ratio, idle=in_flight < self._limit / 2)
+        if in_flight < self._limit / 2:
+            self._learn(size, ratio)
         self._limited = self._limited or in_flight >= self.value
         self._ratios.append(ratio)
         if self._starting and ratio <= self._is.tolerance and in_flight >= self.value:
@@ -86,13 +92,18 @@ class AdaptiveLimit:
         self._limit = max(float(self._is.floor), min(self._limit, in_flight - 1.0))
         self._cut(self._is.backoff)
 
-    def _learn(self, size: int, ratio: float, *, idle: bool) -> None:
-        """Moves the usual latency towards the median: each sample a step up or down, whatever its size.
-        Upwards under load only very slowly, or congestion would become usual."""
-        step = 0.05 if ratio < 1 or idle else 0.0005
-        self._usual[size] *= math.exp(step if ratio > 1 else -step if ratio < 1 else 0.0)
-        if idle:
-            self._scatter += 0.05 * (abs(math.log(ratio)) - self._scatter)
+    def _learn(self, size: int, ratio: float) -> None:
+        """Moves the usual latency towards the median: each sample a step up or down, whatever its size."""
+        step = LEARNING if ratio > 1 else -LEARNING if ratio < 1 else 0.0
+        self._usual[size] *= math.exp(step)
+        self._scatter += LEARNING * (abs(math.log(ratio)) - self._scatter)
+
+    def _relearn(self, typical: float) -> None:
+        """Under load what is quicker than usual was no usual; and what is slower may be so for good, but
+        that is believed only over hours, or congestion would become usual."""
+        factor = typical**0.3 if typical < self._is.tolerance**-0.5 else 1.0
+        factor *= math.exp(FORGETTING * (self._clock() - self._window_at))
+        self._usual = {size: usual * factor for size, usual in self._usual.items()}
 
     def _enough(self) -> int:
         """Samples whose median strays to the tolerance by chance once in about a hundred windows."""
@@ -100,8 +111,9 @@ class AdaptiveLimit:
 
     def _end_window(self) -> None:
         typical, limited = median(self._ratios), self._limited
+        self._relearn(typical)
         self._ratios.clear()
-        self._limited = False
+        self._limited, self._window_at = False, self._clock()
         if typical > self._is.tolerance:
             self._cut(max(0.7, min(self._is.backoff, self._is.tolerance / typical)))
         elif limited and typical < (1 + self._is.tolerance) / 2:
