@@ -5,6 +5,7 @@ read."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
@@ -24,10 +25,12 @@ from retrieval.lexical.stopwords import LANGUAGES
 from retrieval.lexical.typos import corrections
 from retrieval.passages import Hit, Ranking
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raise it when the schema or the analysis changes: folders of another version are rebuilt."""
 
 WRITER_HEAP = 64 * 1024 * 1024  # bytes, of all threads together; tantivy refuses less than 15 MB a thread
+FEW = 8  # collections that are filtered one by one
+MOST_COLLECTIONS = 60_000  # tantivy gives up at 65,000 buckets
 CORRECTED = 0.7  # what a corrected word counts beside a word as it was typed
 
 
@@ -35,7 +38,7 @@ def schema() -> Schema:
     """A text field for each language, so that document frequencies and lengths are those of its own texts."""
     builder = SchemaBuilder()
     builder.add_unsigned_field("chunk", indexed=True, fast=True)
-    builder.add_unsigned_field("collection", indexed=True)
+    builder.add_unsigned_field("collection", indexed=True, fast=True)
     builder.add_text_field("document", tokenizer_name="raw", index_option="basic")
     builder.add_text_field("language", tokenizer_name="raw", index_option="basic")
     for language in LANGUAGES:
@@ -54,6 +57,21 @@ def _translated() -> Iterator[None]:
         yield
     except (ValueError, OSError, RuntimeError) as error:
         raise LexicalError(f"The lexical index failed: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A snapshot, and the languages and collections that are in it."""
+
+    searcher: Searcher
+    languages: tuple[str, ...]
+    collections: frozenset[int]
+
+
+def _collections(searcher: Searcher) -> list[dict[str, float]]:
+    counting = {"held": {"terms": {"field": "collection", "size": MOST_COLLECTIONS}}}
+    found: list[dict[str, float]] = searcher.aggregate(Query.all_query(), counting)["held"]["buckets"]
+    return found
 
 
 class TantivyIndex:
@@ -76,32 +94,37 @@ class TantivyIndex:
         self.reload()
 
     def __len__(self) -> int:
-        return int(self._searcher.num_docs)
+        return int(self._held.searcher.num_docs)
 
     def reload(self) -> None:
         """Makes what was committed visible, also by another process."""
         with _translated():
             self._index.reload()
             searcher = self._index.searcher()
-        self._languages = [code for code in LANGUAGES if searcher.doc_freq("language", code)]
-        self._searcher: Searcher = searcher
+            self._held = _Held(
+                searcher,
+                tuple(code for code in LANGUAGES if searcher.doc_freq("language", code)),
+                frozenset(int(bucket["key"]) for bucket in _collections(searcher)),
+            )
 
     def search(self, query: str, scope: AccessScope, k: int) -> Ranking:
-        searcher, languages, partial = self._searcher, self._languages, self.partial
-        if not scope or k < 1 or not languages:
+        held, partial = self._held, self.partial
+        readable = held.collections & scope.collection_ids
+        if not readable or k < 1:
             return Ranking("lexical", partial=partial)
-        allowed = self._allowed(scope)
         with _translated():
-            parts = [self._terms(searcher, query, language, allowed) for language in languages]
+            allowed = self._allowed(readable)
+            parts = [self._terms(held.searcher, query, language, allowed) for language in held.languages]
             clauses = [part for part in parts if part is not None]
             if not clauses:
                 return Ranking("lexical", partial=partial)
             matching = clauses[0] if len(clauses) == 1 else Query.disjunction_max_query(clauses)
-            found = searcher.search(_both(matching, allowed), k, count=False).hits
-            chunks = searcher.fast_field_values("chunk", [address for _, address in found])
-        hits = (
-            Hit(int(chunk), float(score)) for (score, _), chunk in zip(found, chunks, strict=True) if chunk
-        )
+            # All that this very snapshot holds is readable: without a filter a search is 3 to 5 times as fast.
+            within = matching if readable == held.collections else _both(matching, allowed)
+            found = held.searcher.search(within, k, count=False).hits
+            chunks = held.searcher.fast_field_values("chunk", [address for _, address in found])
+        scored = zip(chunks, found, strict=True)
+        hits = (Hit(int(chunk), float(hit[0])) for chunk, hit in scored if chunk is not None)
         return Ranking("lexical", tuple(hits), partial)
 
     def replace(self, documents: Iterable[str], chunks: Iterable[IndexedChunk]) -> None:
@@ -144,9 +167,13 @@ class TantivyIndex:
             document.add_text(field(language), weighted(chunk.title, chunk.heading, chunk.text))
             writer.add_document(document)
 
-    def _allowed(self, scope: AccessScope) -> Query:
-        """The chunks of the scope's collections, adding nothing to the score."""
-        members = Query.term_set_query(self._schema, "collection", sorted(scope.collection_ids))
+    def _allowed(self, readable: frozenset[int]) -> Query:
+        """The chunks of these collections, adding nothing to the score."""
+        if len(readable) > FEW:
+            members = Query.term_set_query(self._schema, "collection", sorted(readable))
+        else:  # read along with the words' own lists, instead of marking every chunk beforehand
+            each = (Query.term_query(self._schema, "collection", one, "basic") for one in sorted(readable))
+            members = Query.boolean_query([(Occur.Should, one) for one in each])
         return Query.const_score_query(members, 0.0)
 
     def _terms(self, searcher: Searcher, query: str, language: str, allowed: Query) -> Query | None:
