@@ -218,8 +218,8 @@ def listen(host: str, port: int) -> Iterator[socket.socket]:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.create_server(address[:2], family=family, backlog=1024)
     except OSError as error:
-        raise UpError(
-            f"Cannot listen on {host} port {port}: {error.strerror}. Choose another with --port."
-        ) from None
+        reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+        advice = "Choose another with --host or --port."
+        raise UpError(f"Cannot listen on {host} port {port}: {reason}. {advice}") from None
     with listener:
         yield listener
