@@ -9,6 +9,7 @@ from answering.budgets import Budgets
 from answering.caches.answer import CachedAnswer
 from answering.evidence import Found
 from answering.generation import Message, Token
+from answering.prefetch import Extras
 from answering.prompting import Prompts
 from answering.reply import Reply
 from answering.resilience.breaker import Breaker
@@ -48,11 +49,11 @@ class Histories(Protocol):
 class Sources(Protocol):
     """What the question is likely to need beyond the search."""
 
-    async def gather(self, run: Run, history: "asyncio.Task[History]") -> Sequence[int]:
-        """Chunks of the extra sources of the likely intents, best first."""
+    async def gather(self, run: Run, history: "asyncio.Task[History]", extras: Extras) -> None:
+        """Fetches the extra sources of the likely intents into `extras`, one by one. Never raises."""
         ...
 
-    def settle(self, extra: Sequence[int], shown: Iterable[int]) -> None:
+    def settle(self, extras: Extras, shown: Iterable[int]) -> None:
         """Counts what came of them: `shown` are the chunks that were cited to the reader."""
         ...
 

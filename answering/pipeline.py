@@ -16,6 +16,7 @@ from answering.evidence import Found
 from answering.extractive import extract
 from answering.messages import Message
 from answering.parts import Parts
+from answering.prefetch import Extras
 from answering.reply import Reply
 from answering.stages import Run
 from answering.store import History
@@ -44,7 +45,8 @@ async def answer(run: Run, reply: Reply, parts: Parts) -> str:
     async with asyncio.TaskGroup() as beside:
         legs = search_both(beside, run, parts, run.question.text)
         history = beside.create_task(conversation(run, parts))
-        extras = beside.create_task(parts.sources.gather(run, history))
+        extras = Extras()
+        sources = beside.create_task(parts.sources.gather(run, history, extras))
         cached = beside.create_task(from_cache(run, parts, legs.words))
         usable = beside.create_task(keep_usable(run, reply, parts))
         try:
@@ -57,7 +59,7 @@ async def answer(run: Run, reply: Reply, parts: Parts) -> str:
                 return reply.refuse()
             return await generate(run, reply, parts, await history)
         finally:
-            cancel(legs.words, legs.meaning, history, extras, cached, usable)
+            cancel(legs.words, legs.meaning, history, sources, cached, usable)
 
 
 async def go_on(run: Run, reply: Reply, parts: Parts) -> str:
@@ -116,7 +118,7 @@ async def from_cache(run: Run, parts: Parts, words: asyncio.Task[Ranking | None]
     return await run.stage("cache", work, budget=CACHE_BUDGET, fallback=None, quiet=True)
 
 
-async def cite(run: Run, reply: Reply, parts: Parts, legs: Legs, extras: asyncio.Task[Sequence[int]]) -> bool:
+async def cite(run: Run, reply: Reply, parts: Parts, legs: Legs, extras: Extras) -> bool:
     """Sends the sources, first those found by words where meaning takes its time; false where they answer nothing."""
     words = await legs.words
     if words and not legs.meaning.done():
@@ -126,12 +128,11 @@ async def cite(run: Run, reply: Reply, parts: Parts, legs: Legs, extras: asyncio
     meaning = await legs.meaning
     if words is None and meaning is None:
         raise SearchUnavailable
-    extra = extras.result() if extras.done() else ()
-    found = await choose(run, parts, legs.text, words, meaning, extra) or reply.found
+    found = await choose(run, parts, legs.text, words, meaning, extras) or reply.found
     if found is None:
         raise SearchUnavailable
     reply.cite(found, final=True)
-    parts.sources.settle(extra, (passage.chunk for passage in found.passages))
+    parts.sources.settle(extras, (passage.chunk for passage in found.passages))
     return found.answerable
 
 

@@ -10,7 +10,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from itertools import zip_longest
-from typing import Protocol, overload
+from typing import Any, Protocol
 
 from answering.caches.answer import CachedAnswer
 from answering.intent import IntentClassifier
@@ -69,25 +69,22 @@ class Lexical(Protocol):
 
 
 class Extras(Sequence[int]):
-    """Chunks, and of which kind of source each is. In order: the first of each kind, then the second of each."""
+    """Chunks as they come in, and of which kind of source each is. In order: the first of each kind, then the second
+    of each. Whoever needs them takes what is there and never waits."""
 
     def __init__(self, kinds: Mapping[str, tuple[int, ...]] | None = None) -> None:
-        self.kinds: Mapping[str, tuple[int, ...]] = kinds or {}
-        rounds = zip_longest(*self.kinds.values())
-        self._chunks = tuple(dict.fromkeys(chunk for row in rounds for chunk in row if chunk is not None))
+        self.kinds = dict(kinds or {})
+        self.awaited: set[str] = set()
 
-    @overload
-    def __getitem__(self, index: int) -> int: ...
-    @overload
-    def __getitem__(self, index: slice) -> tuple[int, ...]: ...
-    def __getitem__(self, index: int | slice) -> int | tuple[int, ...]:
-        return self._chunks[index]
+    def __getitem__(self, index: Any) -> Any:
+        return self._chunks()[index]
 
     def __len__(self) -> int:
-        return len(self._chunks)
+        return len(self._chunks())
 
-
-NONE = Extras()
+    def _chunks(self) -> tuple[int, ...]:
+        rounds = zip_longest(*self.kinds.values())
+        return tuple(dict.fromkeys(chunk for row in rounds for chunk in row if chunk is not None))
 
 
 class Prefetch:
@@ -109,68 +106,82 @@ class Prefetch:
         self._answered = similar
         self._under_way = 0
 
-    async def gather(self, run: Run, history: "asyncio.Task[History]") -> Extras:
-        """The sources that the likely intents of `run` need. Never raises, and ends within its budget."""
+    async def gather(self, run: Run, history: "asyncio.Task[History]", extras: Extras) -> None:
+        """Fetches into `extras` what the likely intents of `run` need. Never raises, and ends within its budget."""
         if self._under_way >= AT_ONCE:
             self._on_result("all", "shed")
-            return NONE
+            return
         self._under_way += 1
         try:
-            return await run.stage(
-                "intent", lambda: self._gather(run, history), budget=2 * BUDGET, fallback=NONE, quiet=True
+            await run.stage(
+                "intent",
+                lambda: self._gather(run, history, extras),
+                budget=2 * BUDGET,
+                fallback=None,
+                quiet=True,
             )
         finally:
             self._under_way -= 1
 
-    def settle(self, extra: Sequence[int], shown: Iterable[int]) -> None:
+    def settle(self, extras: Extras, shown: Iterable[int]) -> None:
         """Counts what came of the sources: `shown` are the chunks that the answer rests on."""
-        if not isinstance(extra, Extras):
-            self._on_result("all", "late")  # it was not there when it was wanted
-            return
         chunks = frozenset(shown)
-        for kind, given in extra.kinds.items():
+        for kind, given in extras.kinds.items():
             self._on_result(kind, "unused" if chunks.isdisjoint(given) else "used")
+        for kind in extras.awaited:
+            self._on_result(kind, "late")
 
-    async def _gather(self, run: Run, history: "asyncio.Task[History]") -> Extras:
-        text, scope = run.question.text, run.question.scope
+    async def _gather(self, run: Run, history: "asyncio.Task[History]", extras: Extras) -> None:
         deadline = run.deadline.capped(BUDGET)
-        base = asyncio.create_task(self._lexical.search(text, scope, CANDIDATES, asked=False))
-        works: dict[str, Awaitable[tuple[int, ...]]] = {
-            "previous": self._previous(text, history),
-            "profile": self._profile(text, scope, history, base),
-        }
-        if self._answered is not None:
-            works["similar"] = self._similar(self._answered, run.question)
+        base = asyncio.create_task(
+            self._lexical.search(run.question.text, run.question.scope, CANDIDATES, asked=False)
+        )
+        works = self._works(run.question, history, base, deadline)
+        extras.awaited = set(works)
+        tasks = [asyncio.create_task(self._into(extras, kind, work)) for kind, work in works.items()]
+        try:
+            await asyncio.wait(tasks, timeout=deadline.remaining())
+        finally:
+            for task in (base, *tasks):
+                task.cancel()
+            ended = await asyncio.gather(*tasks, base, return_exceptions=True)
+        for failure in ended[:-1]:
+            if isinstance(failure, Exception):
+                raise failure  # a bug: the stage logs it
+
+    def _works(
+        self,
+        question: Question,
+        history: "asyncio.Task[History]",
+        base: "asyncio.Task[Ranking]",
+        deadline: Deadline,
+    ) -> dict[str, Awaitable[tuple[int, ...]]]:
+        """Kind -> the work of its source, for the sources that this question may need."""
+        text, scope = question.text, question.scope
+        works: dict[str, Awaitable[tuple[int, ...]]] = {}
         for intent in self._classifier.likely(text, least=LIKELY):
             if intent in CUES:
                 works[intent] = self._cued(text, scope, CUES[intent], base)
             elif intent == "recent":
-                works[intent] = self._recent(text, scope, base, deadline)
+                works[intent] = self._recent(scope, base, deadline)
             elif intent == "comparison":
                 works[intent] = self._sides(text, scope)
-        tasks = {kind: asyncio.ensure_future(work) for kind, work in works.items()}
-        try:
-            await asyncio.wait(tasks.values(), timeout=deadline.remaining())
-            return Extras(
-                {kind: chunks for kind, task in tasks.items() if (chunks := self._given(kind, task))}
-            )
-        finally:
-            left = [task for task in (base, *tasks.values()) if not task.done()]
-            for task in left:
-                task.cancel()
-            await asyncio.gather(base, *tasks.values(), return_exceptions=True)
+            elif intent == "follow_up":
+                works["previous"] = self._previous(history)
+        works["profile"] = self._profile(text, scope, history, base)
+        if self._answered is not None:
+            works["similar"] = self._similar(self._answered, question)
+        return works
 
-    def _given(self, kind: str, task: "asyncio.Future[tuple[int, ...]]") -> tuple[int, ...]:
-        if not task.done():
-            self._on_result(kind, "late")
-            return ()
-        failure = task.exception()
-        if failure is None:
-            return task.result()
-        if not isinstance(failure, RetrievalError):
-            raise failure
-        self._on_result(kind, "error")
-        return ()
+    async def _into(self, extras: Extras, kind: str, work: Awaitable[tuple[int, ...]]) -> None:
+        try:
+            chunks = await work
+        except RetrievalError:
+            self._on_result(kind, "error")
+            chunks = ()
+        extras.awaited.discard(kind)
+        if chunks:
+            extras.kinds[kind] = chunks
 
     async def _cued(
         self, text: str, scope: AccessScope, cue: str, base: "asyncio.Task[Ranking]"
@@ -192,7 +203,7 @@ class Prefetch:
         return ()
 
     async def _recent(
-        self, text: str, scope: AccessScope, base: "asyncio.Task[Ranking]", deadline: Deadline
+        self, scope: AccessScope, base: "asyncio.Task[Ranking]", deadline: Deadline
     ) -> tuple[int, ...]:
         """The newest documents about it; of all documents, where the question names no subject."""
         ranking = await asyncio.shield(base)
@@ -205,12 +216,10 @@ class Prefetch:
         rows = await database.fetch(self._pool, sql, timeout=max(deadline.remaining(), 0.001))
         return tuple(row[0] for row in rows)
 
-    async def _previous(self, text: str, history: "asyncio.Task[History]") -> tuple[int, ...]:
+    async def _previous(self, history: "asyncio.Task[History]") -> tuple[int, ...]:
         """What the last answer was given from, where this question may follow it up."""
         said = await asyncio.shield(history)
-        if not said.turns or self._classifier.probabilities(text)["follow_up"] < LIKELY:
-            return ()
-        return said.chunks[:EACH]
+        return said.chunks[:EACH] if said.turns else ()
 
     @staticmethod
     async def _similar(

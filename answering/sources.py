@@ -1,10 +1,10 @@
 """What a question is likely to need beyond the search: its intent, and the search text of a follow-up."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from answering.intent import IntentClassifier
-from answering.prefetch import Prefetch
+from answering.prefetch import Extras, Prefetch
 from answering.stages import Run
 from answering.store import History
 
@@ -17,13 +17,13 @@ class Sources:
         self.classifier = classifier
         self.prefetch = prefetch
 
-    async def gather(self, run: Run, history: "asyncio.Task[History]") -> Sequence[int]:
-        """Chunks of the extra sources of the likely intents, best first."""
-        return await self.prefetch.gather(run, history)
+    async def gather(self, run: Run, history: "asyncio.Task[History]", extras: Extras) -> None:
+        """Fetches the extra sources of the likely intents into `extras`, one by one."""
+        await self.prefetch.gather(run, history, extras)
 
-    def settle(self, extra: Sequence[int], shown: Iterable[int]) -> None:
+    def settle(self, extras: Extras, shown: Iterable[int]) -> None:
         """Counts which of the sources are among the chunks `shown`."""
-        self.prefetch.settle(extra, shown)
+        self.prefetch.settle(extras, shown)
 
     def standalone(self, text: str, history: History) -> str:
         """The text to search for: a follow-up is joined with the question that it follows."""

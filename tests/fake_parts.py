@@ -15,6 +15,7 @@ from answering.events import Frame
 from answering.evidence import Found, route
 from answering.generation import Message, Token
 from answering.parts import Breakers, Parts
+from answering.prefetch import Extras
 from answering.prompting import Prompts
 from answering.resilience.breaker import Breaker
 from answering.resilience.deadline import Deadline
@@ -124,11 +125,10 @@ class ScriptedParts:
         await self.script.take("history")
         return History()
 
-    async def gather(self, run: Run, history: "asyncio.Task[History]") -> Sequence[int]:
+    async def gather(self, run: Run, history: "asyncio.Task[History]", extras: Extras) -> None:
         self.script.started.setdefault("intent", asyncio.get_running_loop().time())
-        return ()
 
-    def settle(self, extra: Sequence[int], shown: Iterable[int]) -> None:
+    def settle(self, extras: Extras, shown: Iterable[int]) -> None:
         pass
 
     def standalone(self, text: str, history: History) -> str:

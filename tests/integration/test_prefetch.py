@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from answering.intent import IntentClassifier
-from answering.prefetch import EACH, Prefetch
+from answering.prefetch import EACH, Extras, Prefetch
 from answering.resilience.deadline import Deadline
 from answering.stages import Question, Run
 from answering.store import History
@@ -64,7 +64,8 @@ async def newest(database_url, collections, found=(), text="What's new?"):
     try:
         await pool.wait()
         prefetch = Prefetch(Finds(found), pool, IntentClassifier(), on_result=lambda *row: None)
-        extra = await prefetch.gather(run, asyncio.create_task(past()))
+        extra = Extras()
+        await prefetch.gather(run, asyncio.create_task(past()), extra)
         return extra.kinds.get("recent", ())
     finally:
         await pool.close()

@@ -55,7 +55,8 @@ async def gathered(text, searches=None, history=None):
         return history or History()
 
     run = run_of(text)
-    extra = await prefetch.gather(run, asyncio.create_task(past()))
+    extra = Extras()
+    await prefetch.gather(run, asyncio.create_task(past()), extra)
     return extra, told, prefetch, run
 
 
@@ -100,7 +101,8 @@ async def test_a_similar_question_lends_what_its_answer_cites():
         return History()
 
     prefetch = Prefetch(Searches(), None, CLASSIFIER, on_result=lambda *row: None, similar=similar)
-    extra = await prefetch.gather(run_of("How many days?"), asyncio.create_task(past()))
+    extra = Extras()
+    await prefetch.gather(run_of("How many days?"), asyncio.create_task(past()), extra)
     assert extra.kinds["similar"] == (82,)
 
 
@@ -114,10 +116,27 @@ async def test_every_search_stays_within_the_scope_and_counts_as_nobodys_questio
 
 @autojump
 async def test_slow_sources_are_left_behind_in_time():
-    extra, told, _, run = await gathered("Who is responsible for travel?", Searches(seconds=5))
+    extra, told, prefetch, run = await gathered("Who is responsible for travel?", Searches(seconds=5))
     assert len(extra) == 0
-    assert ("people", "late") in told
     assert run.elapsed() < 0.2
+    prefetch.settle(extra, [])
+    assert ("people", "late") in told
+
+
+@autojump
+async def test_what_is_there_is_taken_while_the_rest_is_under_way():
+    async def slow_past():
+        await asyncio.sleep(0.1)
+        return History(turns=(Turn("How many days?", "28 [1]."),), chunks=(71,), profile="Nurse")
+
+    prefetch = Prefetch(Searches(), None, CLASSIFIER, on_result=lambda *row: None)
+    extra = Extras()
+    history = asyncio.create_task(slow_past())
+    gathering = asyncio.create_task(prefetch.gather(run_of("Who is responsible for travel?"), history, extra))
+    await asyncio.sleep(0.01)
+    assert (30 in extra, extra.awaited) == (True, {"profile"})
+    gathering.cancel()
+    await asyncio.wait({gathering, history})
 
 
 @autojump
@@ -135,7 +154,9 @@ async def test_a_busy_process_goes_without():
     async def past():
         return History()
 
-    gathers = [prefetch.gather(run_of("Who?"), asyncio.create_task(past())) for _ in range(AT_ONCE + 1)]
+    gathers = [
+        prefetch.gather(run_of("Who?"), asyncio.create_task(past()), Extras()) for _ in range(AT_ONCE + 1)
+    ]
     await asyncio.gather(*gathers)
     assert told.count(("all", "shed")) == 1
 
@@ -144,9 +165,10 @@ async def test_a_busy_process_goes_without():
 async def test_what_helped_and_what_did_not_is_counted():
     _, told, prefetch, _ = await gathered("hello")
     told.clear()
-    prefetch.settle(Extras({"people": (30,), "recent": (40, 41)}), [1, 30])
-    prefetch.settle((), [1])
-    assert told == [("people", "used"), ("recent", "unused"), ("all", "late")]
+    extras = Extras({"people": (30,), "recent": (40, 41)})
+    extras.awaited = {"similar"}
+    prefetch.settle(extras, [1, 30])
+    assert told == [("people", "used"), ("recent", "unused"), ("similar", "late")]
 
 
 def test_extras_take_turns_and_none_comes_twice():
