@@ -21,12 +21,16 @@ from retrieval.passages import Hit, Ranking
 
 __all__ = ["VectorIndex", "publish", "retire"]
 
-# Measured milliseconds: an exact scan a row, a search of a copy, and of the whole at a share of 1 (it grows with
-# the inverse of the share, for as many of its neighbours are dropped).
-ROW_MS, COPY_MS, WHOLE_MS = 0.0006, 0.6, 1.2
+# Measured milliseconds of Postgres' processor: an exact scan a row; a graph's search a candidate, in a graph that
+# fits the cache and in a large one; and what more the index over everything takes as the share allowed shrinks.
+ROW_MS, SMALL_MS, LARGE_MS, DROPPED_MS = 0.0006, 0.01, 0.018, 1.0
+LARGE = 5_000
+"""Rows from which a graph needs more candidates for the same recall, and each takes longer."""
 # Below this share the index over everything also loses hits.
 LEAST_SHARE = 0.1
-EF_COPY, EF_WHOLE, MOST_EF = 80, 150, 400
+EF_MANY, EF_SMALL, EF_LARGE, EF_WHOLE, MOST_EF = 40, 80, 150, 200, 300
+MANY = 8
+"""Copies searched together from which each may be less thorough: the best of all are wanted, not of each."""
 LAYOUT_SECONDS = 30.0
 LANES = 2
 
@@ -70,24 +74,30 @@ def plan(layout: Layout, scope: AccessScope) -> list[Search]:
         return []
     allowed = sorted(scope.collection_ids)
     share = sum(layout.rows.get(pk, 0) for pk in allowed) / layout.total
-    whole = Search(layout.model.table, tuple(allowed), ef_of(share), WHOLE_MS / max(share, 1e-6))
-    parts = [
-        Search(copy_table(layout.copies[pk]), (pk,), EF_COPY, COPY_MS)
-        for pk in allowed
-        if pk in layout.copies
-    ]
+    copied = [pk for pk in allowed if pk in layout.copies]
+    parts = [copy_search(layout, pk, many=len(copied) >= MANY) for pk in copied]
     rest = tuple(pk for pk in allowed if pk not in layout.copies)
     if rest:
         count = sum(layout.rows.get(pk, 0) for pk in rest)
         parts.append(Search(layout.model.table, rest, None, ROW_MS * count))
+    whole = whole_search(layout.model, tuple(allowed), max(share, LEAST_SHARE))
     if share >= LEAST_SHARE and whole.cost < sum(part.cost for part in parts):
         return [whole]
     return parts
 
 
-def ef_of(share: float) -> int:
-    """So many candidates that about EF_WHOLE of them are allowed."""
-    return min(MOST_EF, round(EF_WHOLE / max(share, 0.1)))
+def copy_search(layout: Layout, collection: int, *, many: bool) -> Search:
+    large = layout.rows.get(collection, 0) >= LARGE
+    ef = EF_LARGE if large else EF_MANY if many else EF_SMALL
+    return Search(
+        copy_table(layout.copies[collection]), (collection,), ef, ef * (LARGE_MS if large else SMALL_MS)
+    )
+
+
+def whole_search(model: Model, collections: tuple[int, ...], share: float) -> Search:
+    """So many candidates that enough of them are allowed."""
+    ef = min(MOST_EF, round(EF_WHOLE / share))
+    return Search(model.table, collections, ef, ef * LARGE_MS + DROPPED_MS / share)
 
 
 def lanes(searches: Sequence[Search], most: int = LANES) -> list[list[Search]]:

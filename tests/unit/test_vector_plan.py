@@ -1,0 +1,82 @@
+"""How a vector search is planned for a library of a million chunks."""
+
+import numpy as np
+
+from retrieval.access import AccessScope
+from retrieval.partitions import Model
+from retrieval.vectors import Layout, lanes, plan, statement
+
+MODEL = Model(1, "model", 4, "active")
+
+
+def layout(rows, copies=()):
+    return Layout(MODEL, dict(enumerate(rows)), {pk: 100 + pk for pk in copies}, 0.0)
+
+
+def scope(*collections):
+    return AccessScope(frozenset(collections))
+
+
+SKEWED = layout([500_000, 200_000, 200_000, 50_000, 40_000, 9_500, 500], copies=range(1, 6))
+
+
+def test_who_may_read_everything_is_served_by_the_index_over_everything():
+    (search,) = plan(SKEWED, scope(*range(7)))
+    assert search.table == MODEL.table
+    assert search.ef
+
+
+def test_who_may_read_one_collection_is_served_by_its_copy():
+    (search,) = plan(SKEWED, scope(3))
+    assert (search.table, search.collections) == ("retrieval_embeddingcopy_103", (3,))
+    assert search.ef
+
+
+def test_a_small_collection_is_scanned_exactly():
+    (search,) = plan(SKEWED, scope(6))
+    assert (search.table, search.ef) == (MODEL.table, None)
+
+
+def test_small_collections_are_scanned_beside_the_copies_of_larger_ones():
+    searches = plan(SKEWED, scope(5, 6))
+    assert {(search.collections, bool(search.ef)) for search in searches} == {((5,), True), ((6,), False)}
+
+
+def test_every_allowed_collection_is_searched_and_no_other_whatever_the_scope():
+    random = np.random.default_rng(1)
+    many = layout(random.integers(1, 5000, 300).tolist(), copies=range(0, 300, 3))
+    for _ in range(200):
+        chosen = random.choice(320, random.integers(1, 320), replace=False).tolist()
+        searches = plan(many, scope(*chosen))
+        covered = [pk for search in searches for pk in search.collections]
+        assert sorted(covered) == sorted(chosen)
+
+
+def test_a_little_of_a_large_library_is_never_filtered_out_of_the_index_over_everything():
+    many = layout([2000] * 500, copies=range(500))
+    assert all(search.table != MODEL.table for search in plan(many, scope(*range(45))))
+    assert [search.table for search in plan(many, scope(*range(400)))] == [MODEL.table]
+
+
+def test_the_more_is_dropped_the_more_candidates_are_asked_for():
+    (half,) = plan(layout([500_000, 500_000]), scope(0))
+    (everything,) = plan(layout([500_000, 500_000]), scope(0, 1))
+    assert half.ef > everything.ef
+
+
+def test_an_empty_scope_is_not_searched():
+    assert plan(SKEWED, scope()) == []
+
+
+def test_searches_are_dealt_out_evenly():
+    searches = plan(layout([2000] * 500, copies=range(500)), scope(*range(10)))
+    assert sorted(len(lane) for lane in lanes(searches, 2)) == [5, 5]
+    assert lanes(searches[:1], 2) == [searches[:1]]
+
+
+def test_a_statement_names_the_scope_in_each_of_its_branches():
+    searches = plan(SKEWED, scope(5, 6))
+    sql = statement(searches, 4, np.ones(4, np.float32) / 2, 10)
+    assert sql.count("collection_id = ANY") == 2
+    assert "'{5}'" in sql
+    assert "'{6}'" in sql
