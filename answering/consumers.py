@@ -48,7 +48,7 @@ class AskConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             return
         self.user = user.pk
         self.wiring = await wiring()
-        self.typist = Typist(self.wiring.anticipation, lambda: self.wiring.store.scope(self.user))
+        self.typist = self.wiring.typist(self.user)
 
     async def disconnect(self, code: int) -> None:
         if self.typist is not None:

@@ -4,8 +4,8 @@ import re
 from contextlib import aclosing
 
 from answering.errors import GenerationError
-from answering.resilience.deadline import Deadline
 from answering.messages import Message
+from answering.resilience.deadline import Deadline
 from answering.streams import Chat
 
 LONGEST = 240

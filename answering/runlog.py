@@ -20,8 +20,9 @@ logger = logging.getLogger("answering")
 KEEP = 3600
 """Seconds that the stream of a run stays in Redis; Postgres keeps the frames for good."""
 
-BLOCK = 5000
-"""Milliseconds that a reader of another process' run waits for the next frame before it asks again."""
+BLOCK = 2000
+"""Milliseconds that a reader of another process' run waits for the next frame before it asks again; less than
+the 5 s after which the client itself gives up reading."""
 
 
 def stream_key(run: str) -> str:

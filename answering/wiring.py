@@ -17,7 +17,7 @@ from psycopg_pool import PoolTimeout
 from redis.asyncio import Redis
 
 from answering import metrics
-from answering.anticipation import Anticipation
+from answering.anticipation import Anticipation, Typist
 from answering.budgets import Budgets
 from answering.caches.answer import AnswerCache
 from answering.caches.embedding import CachedEmbedder
@@ -33,9 +33,9 @@ from answering.parts import Breakers, Parts
 from answering.pipeline import CANDIDATES
 from answering.prefetch import Prefetch
 from answering.prompting import Prompts
+from answering.quotas import Quotas
 from answering.recovery import Recovery
 from answering.resilience.breaker import Breaker
-from answering.resilience.deadline import Deadline
 from answering.resilience.hedging import HedgeBudget, HedgeDelay, Hedger
 from answering.resilience.pacing import TokenPacer
 from answering.runs import RunManager
@@ -53,11 +53,18 @@ from retrieval.vectors import VectorIndex
 logger = logging.getLogger("answering")
 
 POOL_MIN, POOL_MAX = 4, 16
+DEPENDENCIES = ("lexical", "embedder", "vectors", "passages")
+
 BUSY = 16
 """Questions under way in this process from which typing is no longer searched for."""
 
 POOL_PATIENCE = 10.0
 """Seconds for the first connections; without them the process starts all the same and reports itself unready."""
+
+DEPENDENCIES = ("lexical", "embedder", "vectors", "passages")
+
+BUSY = 16
+"""Runs in flight from which nothing is searched ahead of a question."""
 
 REDIS_PATIENCE = 2.0
 """Seconds to connect to Redis. Calls have their own, shorter limits; a blocking read has none."""
@@ -85,7 +92,6 @@ class NoEmbedder:
 class Wiring:
     """One process' parts. `ask` is the way in for every interface."""
 
-    owner: str
     pool: Pool
     redis: "Redis"
     store: RunStore
@@ -97,12 +103,25 @@ class Wiring:
     embedder: Embedder
     generator: Generator | None
     answers: AnswerCache
-    sources: Sources
     anticipation: Anticipation
+    quotas: Quotas
+
+    async def start(self) -> None:
+        await self.recovery.start()
+        with suppress(PoolTimeout):
+            await self.pool.wait(POOL_PATIENCE)
+        if self.generator is not None:
+            await self.generator.warm()
 
     async def ask(self, ask: Ask) -> AsyncIterator[Frame]:
         """The frames of a question. Raises AnsweringError where it cannot be begun."""
+        if ask.run not in self.runs.live:
+            await self.quotas.spend(ask.user)
         return await self.runs.ask(ask)
+
+    def typist(self, user: int) -> Typist:
+        """Anticipates what one connection's reader is typing."""
+        return Typist(self.anticipation, lambda: self.store.scope(user))
 
     def index_state(self) -> str | None:
         """None where the lexical index is whole; else what it lacks."""
@@ -159,77 +178,70 @@ async def build() -> Wiring:
     """Everything, started. Postgres and Redis may be away: then it starts all the same, and says so when asked."""
     owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
     observer = MetricsObserver()
-    budgets = Budgets.from_milliseconds(settings.BUDGETS_MS)
     pool = make_pool(settings.DATABASE_URL, min_size=POOL_MIN, max_size=POOL_MAX)
     await pool.open()
     redis = Redis.from_url(settings.REDIS_URL, protocol=2, socket_connect_timeout=REDIS_PATIENCE)
-    embedder, follower = await asyncio.gather(
-        asyncio.to_thread(load_embedder), asyncio.to_thread(start_follower)
+    embedder, follower, classifier = await asyncio.gather(
+        asyncio.to_thread(load_embedder),
+        asyncio.to_thread(start_follower),
+        asyncio.to_thread(IntentClassifier),
     )
+    searches = LexicalSearch(follower.index)
+    vectors = VectorIndex(pool, model=embedder.name, dimensions=embedder.dimensions)
     rankings = RankingCache(lambda: follower.revision, on_result=count_cache)
-    searches, vectors = (
-        LexicalSearch(follower.index),
-        VectorIndex(pool, model=embedder.name, dimensions=embedder.dimensions),
-    )
-    hedge_budget, delays = HedgeBudget(), HedgeDelay()
-    asked: Embedder = embedder
-    if settings.HAS_REMOTE_EMBEDDER:
-        asked = HedgedEmbedder(embedder, Hedger("embedder", HedgeBudget(), HedgeDelay(), observer=observer))
-    cached = CachedEmbedder(asked, redis, on_result=count_cache)
-    models = upstreams()
-    generator = (
-        Generator(models, hedge_budget=hedge_budget, hedge_delay=delays, observer=observer)
-        if models
-        else None
-    )
-    answers = AnswerCache(pool, model=",".join(model.model for model in models), on_result=count_cache)
-    store = RunStore(pool, owner=owner)
     words, meaning = CachedLexical(searches, rankings), CachedVectors(vectors, rankings)
-    classifier = await asyncio.to_thread(IntentClassifier)
+    cached = CachedEmbedder(hedged(embedder, observer), redis, on_result=count_cache)
+    models = upstreams()
+    generator = Generator(models, observer=observer) if models else None
+    answers = AnswerCache(pool, model=",".join(model.model for model in models), on_result=count_cache)
     ahead = Prefetch(words, pool, classifier, on_result=count_prefetch, similar=answers.similar)
-    sources = Sources(classifier, ahead)
-
-    async def embed(text: str, deadline: Deadline) -> Vector:
-        return await cached.embed_query(text, timeout=deadline.remaining())
-
+    store, budgets = RunStore(pool, owner=owner), Budgets.from_milliseconds(settings.BUDGETS_MS)
     parts = Parts(
         budgets=budgets,
-        breakers=Breakers(
-            lexical=Breaker("lexical", on_change=observer.breaker),
-            embedder=Breaker("embedder", on_change=observer.breaker),
-            vectors=Breaker("vectors", on_change=observer.breaker),
-            passages=Breaker("passages", on_change=observer.breaker),
-        ),
+        breakers=Breakers(*(Breaker(name, on_change=observer.breaker) for name in DEPENDENCIES)),
         lexical=words,
-        embed=embed,
+        embed=lambda text, deadline: cached.embed_query(text, timeout=deadline.remaining()),
         vectors=meaning,
         chooser=Chooser(pool, timeout=budgets.vector),
         store=store,
-        sources=sources,
+        sources=Sources(classifier, ahead),
         answers=answers,
         prompts=Prompts(),
         generator=generator,
         pace=TokenPacer(Token.then),
     )
     runs = RunManager(store, redis, Engine(parts))
-    anticipation = Anticipation(
-        words,
-        cached,
-        meaning,
-        candidates=CANDIDATES,
-        busy=lambda: len(runs.live) >= BUSY,
-        on_result=count_prefetch,
+    built = Wiring(
+        pool=pool,
+        redis=redis,
+        store=store,
+        runs=runs,
+        recovery=Recovery(runs, redis, owner=owner),
+        parts=parts,
+        legs=Legs(pool, cached, searches, vectors),
+        follower=follower,
+        embedder=embedder,
+        generator=generator,
+        answers=answers,
+        anticipation=Anticipation(
+            words,
+            cached,
+            meaning,
+            candidates=CANDIDATES,
+            busy=lambda: len(runs.live) >= BUSY,
+            on_result=count_prefetch,
+        ),
+        quotas=Quotas(redis, settings.QUOTA_PER_MINUTE),
     )
-    recovery = Recovery(runs, redis, owner=owner)
-    await recovery.start()
-    with suppress(PoolTimeout):
-        await pool.wait(POOL_PATIENCE)
-    if generator is not None:
-        await generator.warm()
-    return Wiring(
-        owner, pool, redis, store, runs, recovery, parts, Legs(pool, cached, searches, vectors), follower, embedder,
-        generator, answers, sources, anticipation,
-    )  # fmt: skip
+    await built.start()
+    return built
+
+
+def hedged(embedder: Embedder, observer: MetricsObserver) -> Embedder:
+    """A server's embedder with a second call where the first is late; the bundled one as it is."""
+    if not settings.HAS_REMOTE_EMBEDDER or isinstance(embedder, NoEmbedder):
+        return embedder
+    return HedgedEmbedder(embedder, Hedger("embedder", HedgeBudget(), HedgeDelay(), observer=observer))
 
 
 def start_follower() -> Follower:

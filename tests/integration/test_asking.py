@@ -172,7 +172,7 @@ async def test_a_dead_process_run_is_taken_over_and_its_text_replaced(cast, sett
             await asyncio.sleep(0)
         await dying.runs.aclose()  # as a killed process: nothing is said, nothing is stored
         await dying.aclose()
-        await built.redis.delete(alive_key(dying.owner))
+        await built.redis.delete(alive_key(dying.store.owner))
         slow.behaviour = slow.behaviour.changed(token_gap="fixed:1")
         assert await built.recovery.take_over() == 1
         frames = [frame async for frame in await built.runs.follow(ask.run, cast.member.pk)]
