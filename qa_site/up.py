@@ -1,5 +1,6 @@
 """What `manage.py up` does: everything in one foreground process and its children."""
 
+import json
 import os
 import shutil
 import socket
@@ -11,8 +12,8 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import Enum, auto
 from fcntl import LOCK_EX, LOCK_NB
-from http import HTTPStatus
 from pathlib import Path
 from signal import SIGHUP, SIGINT, SIGQUIT, SIGTERM, signal
 
@@ -29,7 +30,14 @@ from qa_site.supervisor import Job, Supervisor
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 READY_PATIENCE = 120.0  # seconds
+INDEX_PATIENCE = 10.0  # a large index may take longer to read; questions are answered meanwhile
 LOOK_EVERY = 0.25
+
+
+class Ready(Enum):
+    NOT = auto()
+    ALMOST = auto()  # questions are answered, but the index of words is still being read
+    FULLY = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +103,13 @@ class Up:
         """Waits until a question can be asked and the sample, where there is one, can be asked about."""
         port = listener.getsockname()[1]
         give_up = time.monotonic() + READY_PATIENCE
+        index_by = time.monotonic() + INDEX_PATIENCE
         reason = "nothing answers"
         while not self.stopping.wait(0.05):
             supervisor.look()
             ready, reason = readiness(self.options.host, port)
-            if ready and not (sample and first_start.documents_wait()):
+            enough = ready is Ready.FULLY or (ready is Ready.ALMOST and time.monotonic() > index_by)
+            if enough and not (sample and first_start.documents_wait()):
                 self.say(f"Ready: http://{bracketed(self.options.host)}:{port}\nStop with Ctrl-C.")
                 return
             if time.monotonic() > give_up:
@@ -114,6 +124,7 @@ class Up:
             "ALLOWED_HOSTS": ",".join(hosts(self.options.host)),
             "PROMETHEUS_MULTIPROC_DIR": str(metrics),
             "PYTHONUNBUFFERED": "1",
+            "MALLOC_ARENA_MAX": "2",  # or each thread keeps memory of its own that it once needed
         }
         return Supervisor(settings.BASE_DIR, environment, self.data / "logs", say=self.say)
 
@@ -159,18 +170,21 @@ def bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def readiness(host: str, port: int) -> tuple[bool, str]:
-    """Whether /readyz says yes, and what it says else."""
+def readiness(host: str, port: int) -> tuple[Ready, str]:
+    """How ready /readyz says it is, and in which words."""
     reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     name = hosts(host)[0].replace("*", "localhost").lstrip(".")
     request = urllib.request.Request(f"http://{bracketed(reached)}:{port}/readyz", headers={"Host": name})
     try:
         with urllib.request.urlopen(request, timeout=5) as reply:
-            return reply.status == HTTPStatus.OK, reply.read(2000).decode(errors="replace")
+            said = reply.read(4000).decode(errors="replace")
+            return (
+                Ready.FULLY if json.loads(said)["dependencies"]["lexical"] == "ok" else Ready.ALMOST
+            ), said
     except urllib.error.HTTPError as error:
-        return False, error.read(2000).decode(errors="replace")
+        return Ready.NOT, error.read(2000).decode(errors="replace")
     except OSError as error:
-        return False, str(error)
+        return Ready.NOT, str(error)
 
 
 def hosts(bound: str) -> list[str]:
