@@ -28,7 +28,8 @@ def test_tables_and_lists_are_rendered_with_their_citations():
     html = to_html("| Item | Limit |\n|---|--:|\n| Meals | 40 EUR [1] |\n\n- one [1]\n- two", [1])
     assert "<td>Meals</td>" in html
     assert html.count('class="cite"') == 2
-    assert 'class="right"' in html and "style" not in html
+    assert 'class="right"' in html
+    assert "style" not in html
     assert "<li>two</li>" in html
 
 

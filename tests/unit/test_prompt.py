@@ -76,9 +76,7 @@ def test_references_inside_a_document_do_not_look_like_citations():
 
 
 def test_the_question_comes_last():
-    text = last(
-        build("How many days?", [(1, passage(), "x")], summary="Of leave.", profile="Nurse, Berlin")
-    )
+    text = last(build("How many days?", [(1, passage(), "x")], summary="Of leave.", profile="Nurse, Berlin"))
     assert text.endswith("<question>\nHow many days?\n</question>")
     assert "Of leave." in text
     assert "<profile>Nurse, Berlin</profile>" in text
