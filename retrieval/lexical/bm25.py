@@ -24,8 +24,8 @@ class LuceneBM25(BM25Okapi):  # type: ignore[misc]
     """Okapi with Lucene's document frequency weight, which is never below zero: ln(1 + (N - n + 0.5) / (n +
     0.5))."""
 
-    def __init__(self, texts: Iterable[list[str]]) -> None:
-        super().__init__(texts, k1=K1, b=B)
+    def __init__(self, texts: Iterable[list[str]], *, b: float = B) -> None:
+        super().__init__(texts, k1=K1, b=b)
 
     def _calc_idf(self, nd: dict[str, int]) -> None:
         size = self.corpus_size

@@ -191,10 +191,12 @@ class TantivyIndex:
 
     @staticmethod
     def _rarest(searcher: Searcher, name: str, terms: Sequence[str]) -> list[str]:
-        """At most MOST_TERMS of the terms, the rarest: they decide."""
+        """At most MOST_TERMS of the terms, the rarest that are there at all: they decide."""
         if len(terms) <= MOST_TERMS:
             return list(terms)
-        return sorted(terms[: MOST_TERMS * 8], key=lambda term: searcher.doc_freq(name, term))[:MOST_TERMS]
+        frequencies = {term: searcher.doc_freq(name, term) for term in terms[: MOST_TERMS * 8]}
+        known = [term for term in frequencies if frequencies[term]]
+        return sorted(known, key=lambda term: frequencies[term])[:MOST_TERMS]
 
 
 def _both(matching: Query, allowed: Query) -> Query:

@@ -36,8 +36,12 @@ def corrections(
 def _spellings(searcher: Searcher, schema: Schema, name: str, term: str, allowed: Query) -> list[str]:
     most = 1 if len(term) < 6 else 2
     near: list[tuple[int, int, str]] = []
+    letters = set(term)
     for word, frequency in searcher.terms_with_prefix(name, term[:BEGINNING]):
-        if abs(len(word) - len(term)) <= most and (steps := distance(term, word, most)) <= most:
+        # An edit changes at most two letters of the set; comparing sets leaves a twentieth to compare in full.
+        if abs(len(word) - len(term)) > most or len(letters.symmetric_difference(word)) > 2 * most:
+            continue
+        if (steps := distance(term, word, most)) <= most:
             near.append((steps, -frequency, word))
     near.sort()
     readable: list[tuple[int, str]] = []

@@ -1,0 +1,72 @@
+import pytest
+
+from retrieval.lexical.analysis import LONGEST_TERM, language_of, query_terms, terms
+from retrieval.lexical.stopwords import LANGUAGES
+
+
+@pytest.mark.parametrize(
+    ("written", "typed"),
+    [
+        ("Résumés of the café", "resume cafe"),
+        ("part AB-1234/5 is out", "ab-1234/5"),
+        ("part AB-1234 is out", "AB1234"),
+        ("since v2.3.1", "v2.3.1"),
+        ("write to jo.doe@acme.com today", "jo.doe@acme.com"),
+        ("write to jo.doe@acme.com today", "acme"),
+        ("a budget of 10,000 euros", "10000"),
+        ("CVE-2024-1234 was fixed", "cve-2024-1234"),
+        ("an e‑mail on-call", "email oncall"),
+        ("our R&D team writes C++ and C#", "r&d c++ c#"),
+        ("snake_case_name", "case"),
+        ("ＦＵＬＬ width", "full"),
+        ("employees' policies", "employee policy"),
+        ("Ёлка", "елка"),
+        ("年假政策", "年假"),
+    ],
+)
+def test_what_is_typed_finds_what_is_written(written, typed):
+    assert set(terms(typed)) & set(terms(written))
+
+
+def test_a_version_is_not_another_with_the_same_digits():
+    assert set(terms("2.31")) != set(terms("23.1"))
+    assert "2ˑ31" in terms("2.31")
+
+
+def test_words_that_say_nothing_are_dropped():
+    assert query_terms("How many days of annual leave do I get?") == ["day", "annual", "leav"]
+
+
+@pytest.mark.parametrize("question", ["Who is in IT?", "leave in the US", "the IT's budget"])
+def test_capitals_that_look_like_stop_words_stay(question):
+    assert any(term in {"itˑ", "usˑ"} for term in terms(question))
+
+
+def test_a_text_all_in_capitals_has_no_such_names():
+    assert "itˑ" not in terms("WHERE IT IS")
+
+
+def test_a_question_says_each_word_once():
+    assert query_terms("leave leave Leaves") == ["leav"]
+
+
+def test_terms_are_never_longer_than_allowed():
+    assert all(len(term) <= LONGEST_TERM for term in terms(f"{'x' * 200} {'a-' * 90}b"))
+
+
+def test_german_is_stemmed_as_german():
+    assert terms("Die Überstunden der Mitarbeiter", "de") == ["uberstund", "mitarbeit"]
+
+
+def test_the_language_is_the_declared_one_whose_small_words_are_there():
+    assert (
+        language_of("Die Mitarbeiter können ihre Überstunden mit dem Formular abbauen", ["en", "de"]) == "de"
+    )
+    assert language_of("The employees may use the form for it", ["en", "de"]) == "en"
+    assert language_of("anything", []) == "en"
+    assert language_of("anything", ["xx"]) == "en"
+
+
+@pytest.mark.parametrize("code", sorted(LANGUAGES))
+def test_every_language_has_an_analyzer(code):
+    assert terms("Formular 2024", code)

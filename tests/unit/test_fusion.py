@@ -1,0 +1,58 @@
+import pytest
+
+from retrieval.fusion import fuse, reciprocal_rank
+from retrieval.passages import Hit, Ranking
+
+
+def leg(name: str, *hits: tuple[int, float], partial: bool = False) -> Ranking:
+    return Ranking(name, tuple(Hit(chunk, score) for chunk, score in hits), partial)
+
+
+LEXICAL = leg("lexical", (1, 9.0), (2, 8.0), (3, 1.0))
+VECTOR = leg("vector", (2, 0.8), (4, 0.7), (1, 0.2))
+
+
+def test_what_both_legs_find_comes_first():
+    assert fuse("q", LEXICAL, VECTOR, k=10).chunks[0] == 2
+    assert set(fuse("q", LEXICAL, VECTOR, k=10).chunks) == {1, 2, 3, 4}
+
+
+@pytest.mark.parametrize(
+    "legs", [(LEXICAL, None), (None, VECTOR), (LEXICAL, leg("vector")), (leg("lexical"), VECTOR)]
+)
+def test_one_leg_alone_keeps_its_order(legs):
+    alone = next(one for one in legs if one)
+    assert fuse("q", *legs, k=10).chunks == alone.chunks
+
+
+def test_without_legs_there_is_nothing():
+    assert fuse("q", None, None, k=10) == Ranking("fused")
+
+
+def test_only_the_best_k_are_given():
+    assert len(fuse("q", LEXICAL, VECTOR, k=2)) == 2
+
+
+def test_scores_lie_between_zero_and_one():
+    assert all(0 <= hit.score <= 1.0001 for hit in fuse("q", LEXICAL, VECTOR, k=10))
+
+
+def test_the_scale_of_bm25_does_not_matter():
+    tenfold = leg("lexical", *((hit.chunk, hit.score * 10) for hit in LEXICAL))
+    assert fuse("q", tenfold, VECTOR, k=10).chunks == fuse("q", LEXICAL, VECTOR, k=10).chunks
+
+
+def test_a_leg_that_is_sure_outweighs_one_that_finds_all_alike():
+    sure = leg("lexical", (1, 30.0), *((n, 3.0) for n in range(10, 60)))
+    alike = leg("vector", *((n, 0.30 - n / 10_000) for n in range(60, 110)))
+    assert fuse("q", sure, alike, k=1).chunks == (1,)
+
+
+def test_partial_is_handed_on():
+    assert fuse("q", leg("lexical", partial=True), VECTOR, k=5).partial
+    assert not fuse("q", LEXICAL, VECTOR, k=5).partial
+
+
+def test_reciprocal_rank_looks_at_ranks_alone():
+    assert reciprocal_rank(LEXICAL, VECTOR, k=10).chunks[0] == 2
+    assert reciprocal_rank(None, VECTOR, k=10).chunks == VECTOR.chunks

@@ -1,0 +1,157 @@
+"""Both engines behind the one protocol, and rank_bm25 as the oracle of tantivy."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from retrieval.access import NOTHING, AccessScope
+from retrieval.lexical import IndexedChunk
+from retrieval.lexical.bm25 import BM25Index
+from retrieval.lexical.tantivy import TantivyIndex
+
+PEOPLE, BOARD = 1, 2
+ALL = AccessScope(frozenset({PEOPLE, BOARD}))
+
+
+def chunk(number: int, text: str, collection: int = PEOPLE, *, document: str = "", title: str = "", **more):
+    return IndexedChunk(
+        number, document or str(number), collection, title, more.pop("heading", ""), text, **more
+    )
+
+
+@pytest.fixture(params=[TantivyIndex, BM25Index])
+def index(request):
+    return request.param()
+
+
+def test_the_better_match_comes_first(index):
+    index.replace(
+        [], [chunk(1, "parking"), chunk(2, "annual leave is paid"), chunk(3, "annual report of sales")]
+    )
+    assert index.search("annual leave", ALL, 5).chunks == (2, 3)
+
+
+def test_only_the_scope_is_searched(index):
+    index.replace([], [chunk(1, "leave"), chunk(2, "leave", BOARD)])
+    assert index.search("leave", AccessScope(frozenset({PEOPLE})), 5).chunks == (1,)
+    assert index.search("leave", AccessScope(frozenset({3})), 5).chunks == ()
+    assert index.search("leave", NOTHING, 5).chunks == ()
+
+
+def test_replacing_a_document_drops_all_its_chunks(index):
+    index.replace(
+        [],
+        [chunk(1, "leave", document="a"), chunk(2, "leave", document="a"), chunk(3, "leave", document="b")],
+    )
+    index.replace(["a"], [chunk(4, "leave", document="a")])
+    assert set(index.search("leave", ALL, 5).chunks) == {3, 4}
+    index.replace(["a", "b"], [])
+    assert index.search("leave", ALL, 5).chunks == ()
+
+
+def test_a_word_in_the_title_or_heading_counts_more(index):
+    texts = [
+        chunk(1, "leave and parking"),
+        chunk(2, "parking", title="leave"),
+        chunk(3, "parking", heading="leave"),
+    ]
+    index.replace([], [*texts, chunk(4, "lunch")])
+    assert index.search("leave", ALL, 5).chunks[-1] == 1
+
+
+def test_a_question_of_stop_words_finds_nothing(index):
+    index.replace([], [chunk(1, "leave")])
+    assert index.search("what is it?", ALL, 5).chunks == ()
+    assert index.search("", ALL, 5).chunks == ()
+
+
+def test_documents_of_two_languages_are_both_found(index):
+    index.replace(
+        [],
+        [
+            chunk(1, "Die Überstunden der Mitarbeiter", languages=("de",)),
+            chunk(2, "The overtime of employees"),
+        ],
+    )
+    assert index.search("Überstunde", ALL, 5).chunks == (1,)
+    assert index.search("employee", ALL, 5).chunks == (2,)
+
+
+def test_partial_is_handed_on(index):
+    index.partial = True
+    assert index.search("leave", ALL, 5).partial
+
+
+def test_a_very_long_question_is_answered(index):
+    index.replace([], [chunk(1, "annual leave")])
+    assert index.search("leave " + " ".join(f"word{n}" for n in range(5000)), ALL, 5).chunks == (1,)
+
+
+@pytest.mark.parametrize(
+    ("typed", "written"),
+    [("anual", "annual"), ("polciy", "policy"), ("expences", "expenses"), ("laptpo", "laptop")],
+)
+def test_a_misspelt_word_finds_the_right_one(typed, written):
+    index = TantivyIndex()
+    index.replace([], [chunk(1, f"the {written} of the company"), chunk(2, "parking")])
+    assert index.search(typed, ALL, 5).chunks == (1,)
+
+
+def test_a_word_that_is_known_is_not_corrected():
+    index = TantivyIndex()
+    index.replace([], [chunk(1, "the form"), chunk(2, "the farm")])
+    assert index.search("farm", ALL, 5).chunks == (2,)
+
+
+def test_spellings_come_from_what_may_be_read():
+    index = TantivyIndex()
+    index.replace([], [chunk(1, "severance plan", BOARD), chunk(2, "parking")])
+    people = AccessScope(frozenset({PEOPLE}))
+    assert index.search("severence", people, 5).chunks == ()
+    assert index.search("severence", ALL, 5).chunks == (1,)
+
+
+def test_an_index_that_is_opened_again_has_what_was_committed(tmp_path):
+    first = TantivyIndex(tmp_path)
+    first.replace([], [chunk(1, "leave")])
+    first.close()
+    assert TantivyIndex(tmp_path).search("leave", ALL, 5).chunks == (1,)
+
+
+WORDS = st.sampled_from(["leave", "parking", "salary", "laptop", "expense", "travel", "badge", "canteen"])
+CHUNKS = st.lists(
+    st.tuples(st.integers(1, 4), st.lists(WORDS, min_size=1, max_size=5)), min_size=1, max_size=12
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    chunks=CHUNKS, question=st.lists(WORDS, min_size=1, max_size=3), scope=st.frozensets(st.integers(1, 4))
+)
+def test_all_that_may_be_read_is_found_and_nothing_else(chunks, question, scope):
+    index = TantivyIndex()
+    index.replace([], [chunk(n, " ".join(words), at) for n, (at, words) in enumerate(chunks, 1)])
+    found = index.search(" ".join(question), AccessScope(scope), 50).chunks
+    wanted = {n for n, (at, words) in enumerate(chunks, 1) if at in scope and set(words) & set(question)}
+    assert set(found) == wanted
+    assert len(found) == len(wanted)
+
+
+@pytest.mark.data
+def test_the_engines_agree_on_real_documents(shared_data):
+    folder = shared_data / "retrieval" / "northwind_pages"
+    rows = [json.loads(line) for line in (folder / "corpus.jsonl").read_text().splitlines()]
+    questions = [json.loads(line)["text"] for line in (folder / "queries.jsonl").read_text().splitlines()]
+    chunks = [chunk(n, row["text"], n % 3, title=row["title"]) for n, row in enumerate(rows, 1)]
+    scope = AccessScope(frozenset({0, 2}))
+    ours, oracle = TantivyIndex(), BM25Index()
+    ours.replace([], chunks)
+    oracle.replace([], chunks)
+    shared = [
+        len(set(ours.search(text, scope, 10).chunks) & set(wanted)) / len(wanted)
+        for text in questions
+        if (wanted := oracle.search(text, scope, 10).chunks)
+    ]
+    assert sum(shared) / len(shared) >= 0.95
