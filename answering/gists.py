@@ -1,12 +1,21 @@
 """What older turns of a conversation said, in a sentence: for prompts, and never on a question's way."""
 
+import asyncio
+import logging
 import re
+from collections.abc import Callable
 from contextlib import aclosing
+from typing import TYPE_CHECKING
 
-from answering.errors import GenerationError
+from answering.errors import GenerationError, StoreUnavailable
 from answering.messages import Message
 from answering.resilience.deadline import Deadline
 from answering.streams import Chat
+
+if TYPE_CHECKING:
+    from answering.store import RunStore
+
+logger = logging.getLogger("answering")
 
 LONGEST = 240
 """Characters of a gist."""
@@ -41,6 +50,37 @@ async def written(chat: Chat, question: str, answer: str) -> str:
     except GenerationError:
         return gist(question, answer)
     return _cut(" ".join(text.split())) or gist(question, answer)
+
+
+class GistWriter:
+    """Writes the gist of the turn that a finished run has pushed out of those told in full. `busy`: not now; the plain
+    gist serves as well."""
+
+    def __init__(self, store: "RunStore", chat: Chat, *, busy: Callable[[], bool]) -> None:
+        self._store, self._chat, self._busy = store, chat, busy
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def after(self, conversation: str) -> None:
+        """Hears that a run of `conversation` is over and stored."""
+        if not self._busy():
+            task = asyncio.create_task(self._write(conversation))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def aclose(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._chat.aclose()
+
+    async def _write(self, conversation: str) -> None:
+        try:
+            turn = await self._store.fallen_turn(conversation)
+            if turn is not None:
+                run, question, answer = turn
+                await self._store.set_gist(run, await written(self._chat, question, answer))
+        except StoreUnavailable as error:
+            logger.info("a gist was not written", extra={"cause": repr(error)})
 
 
 def _cut(text: str) -> str:

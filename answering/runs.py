@@ -65,11 +65,20 @@ Answerer = Callable[[LiveRun], Awaitable[None]]
 class RunManager:
     """The runs of this process, and the way to all others."""
 
-    def __init__(self, store: RunStore, redis: "Redis", answer: Answerer, *, most: int = 400) -> None:
+    def __init__(
+        self,
+        store: RunStore,
+        redis: "Redis",
+        answer: Answerer,
+        *,
+        most: int = 400,
+        on_stored: Callable[[str], None] = lambda conversation: None,
+    ) -> None:
         self.store = store
         self.redis = redis
         self._answer = answer
         self._most = most
+        self._on_stored = on_stored
         self._redis_gone = False
         self._live: dict[str, LiveRun] = {}
         self._beginning: dict[str, asyncio.Lock] = {}
@@ -102,11 +111,7 @@ class RunManager:
         if len(self._live) >= self._most:
             metrics.shed_total.labels(ask.priority).inc()
             raise Shed(retry_after=2)
-        try:
-            async with asyncio.timeout(self.store.timeout):
-                begun = await self.store.begin(ask)
-        except TimeoutError as error:
-            raise StoreUnavailable from error
+        begun = await self.store.begin(ask)
         if begun.new:
             question = Question(
                 ask.run, ask.user, ask.text, begun.conversation, begun.scope, ask.priority, ask.fresh
@@ -134,6 +139,7 @@ class RunManager:
             await copying
             self._redis_gone = live.without_redis
             await self._store(live)
+            self._on_stored(live.question.conversation)
         finally:
             copying.cancel()
             self._live.pop(live.question.run, None)

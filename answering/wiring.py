@@ -9,7 +9,7 @@ import socket
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 from django.conf import settings
@@ -27,6 +27,7 @@ from answering.engine import Engine
 from answering.events import Frame
 from answering.evidence import Chooser
 from answering.generation import Generator, Token, Upstream
+from answering.gists import GistWriter
 from answering.intent import IntentClassifier
 from answering.observer import MetricsObserver
 from answering.parts import Breakers, Parts
@@ -41,6 +42,7 @@ from answering.resilience.pacing import TokenPacer
 from answering.runs import RunManager
 from answering.sources import Sources
 from answering.store import Ask, Pool, RunStore
+from answering.streams import Chat
 from retrieval.database import make_pool
 from retrieval.embeddings import Embedder, Vector, factory
 from retrieval.errors import EmbeddingError
@@ -102,6 +104,7 @@ class Wiring:
     follower: Follower
     embedder: Embedder
     generator: Generator | None
+    gists: GistWriter | None
     answers: AnswerCache
     anticipation: Anticipation
     quotas: Quotas
@@ -146,6 +149,8 @@ class Wiring:
         await self.recovery.aclose()
         await self.runs.aclose()
         await self.answers.aclose()
+        if self.gists is not None:
+            await self.gists.aclose()
         if self.generator is not None:
             await self.generator.aclose()
         await asyncio.to_thread(self.follower.stop)
@@ -210,7 +215,10 @@ async def build() -> Wiring:
         generator=generator,
         pace=TokenPacer(Token.then),
     )
-    runs = RunManager(store, redis, Engine(parts))
+    gists = gist_writer(store, generator)
+    runs = RunManager(
+        store, redis, Engine(parts), on_stored=gists.after if gists else lambda conversation: None
+    )
     built = Wiring(
         pool=pool,
         redis=redis,
@@ -222,6 +230,7 @@ async def build() -> Wiring:
         follower=follower,
         embedder=embedder,
         generator=generator,
+        gists=gists,
         answers=answers,
         anticipation=Anticipation(
             words,
@@ -235,6 +244,14 @@ async def build() -> Wiring:
     )
     await built.start()
     return built
+
+
+def gist_writer(store: RunStore, generator: Generator | None) -> GistWriter | None:
+    models = upstreams()
+    if generator is None or not settings.FAST_MODEL:
+        return None
+    chat = Chat(replace(models[0], name="fast", model=settings.FAST_MODEL))
+    return GistWriter(store, chat, busy=lambda: generator.expected_wait("batch") > 0)
 
 
 def hedged(embedder: Embedder, observer: MetricsObserver) -> Embedder:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -12,9 +13,11 @@ from answering import tokens
 from answering.errors import NotFound
 from answering.models import Run
 from answering.recovery import alive_key
-from answering.runlog import stored_frames
+from answering.runlog import follow
+from answering.stages import Question
 from answering.upstream import SimulatedUpstream
 from answering.wiring import build
+from retrieval.access import NOTHING, AccessScope
 from tests.integration.asking import QUESTION, an_ask, frames_of, make_cast, of, process, text_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -168,8 +171,9 @@ async def test_a_dead_process_run_is_taken_over_and_its_text_replaced(cast, sett
             shown.append(frame)
             if len(of(shown, "delta")) == 2:
                 break
-        while len(await stored_frames(built.redis, ask.run)) < len(shown):
-            await asyncio.sleep(0)
+        async for copied in follow(built.redis, ask.run):
+            if copied["seq"] == len(shown):
+                break
         await dying.runs.aclose()  # as a killed process: nothing is said, nothing is stored
         await dying.aclose()
         await built.redis.delete(alive_key(dying.store.owner))
@@ -294,3 +298,27 @@ async def test_http_gives_one_json_body_or_a_stream(cast, settings, tmp_path):
     assert (nobody.status_code, nobody.json()["error"]["code"]) == (401, "unauthorized")
     assert (empty.status_code, empty.json()["error"]["code"]) == (400, "bad_request")
     assert {"lexical_rank", "vector_rank", "score"} <= set(found.json()[0])
+
+
+async def test_older_turns_are_told_by_their_gists_and_only_while_readable(cast, settings, tmp_path):
+    settings.FAST_MODEL = "fast"
+    async with (
+        SimulatedUpstream(first_token="fixed:5", tokens=20) as model,
+        process(settings, tmp_path, model) as built,
+    ):
+        asked = [f"How many days of annual leave, question {number}?" for number in range(6)]
+        conversation = None
+        for text in asked:
+            frames = await frames_of(built, an_ask(cast.member, text, conversation=conversation))
+            conversation = frames[0]["conversation"]
+        await asyncio.gather(*built.gists._tasks)
+        gists = await sync_to_async(list)(Run.objects.order_by("created_at").values_list("gist", flat=True))
+        question = Question(
+            "11111111-1111-4111-8111-111111111111", cast.member.pk, "?", conversation, built_scope(cast)
+        )
+        readable = await built.store.history(question)
+        unreadable = await built.store.history(replace(question, scope=NOTHING))
+    assert [bool(gist) for gist in gists] == [True, True, False, False, False, False]
+    assert [turn.question for turn in readable.turns] == asked[2:]
+    assert readable.summary.splitlines() == gists[:2]
+    assert (unreadable.turns, unreadable.summary) == ((), "")
