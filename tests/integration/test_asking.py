@@ -313,9 +313,8 @@ async def test_older_turns_are_told_by_their_gists_and_only_while_readable(cast,
             conversation = frames[0]["conversation"]
         await asyncio.gather(*built.gists._tasks)
         gists = await sync_to_async(list)(Run.objects.order_by("created_at").values_list("gist", flat=True))
-        question = Question(
-            "11111111-1111-4111-8111-111111111111", cast.member.pk, "?", conversation, built_scope(cast)
-        )
+        scope = AccessScope(frozenset({cast.handbook.pk}))
+        question = Question("11111111-1111-4111-8111-111111111111", cast.member.pk, "?", conversation, scope)
         readable = await built.store.history(question)
         unreadable = await built.store.history(replace(question, scope=NOTHING))
     assert [bool(gist) for gist in gists] == [True, True, False, False, False, False]
