@@ -150,6 +150,8 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "retrieval.tasks.sweep", "schedule": 15.0},
     "sweep files": {"task": "retrieval.tasks.sweep_files", "schedule": 3600.0},
+    "complete vectors": {"task": "retrieval.tasks.complete_vectors", "schedule": 300.0},
+    "tidy vectors": {"task": "retrieval.tasks.tidy_vectors", "schedule": 900.0},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "run" / "beat-schedule")
 

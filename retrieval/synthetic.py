@@ -37,7 +37,7 @@ SHARES = (
     0.003,
     0.002,
 )
-"""Of the rows, for 20 skewed collections; the last has what the others leave, at least 0.1 %."""
+"""Of the rows, for 20 skewed collections; the first has what the others leave."""
 CHUNKS_A_DOCUMENT = 20
 BLOCK = 20_000
 PASSAGE_CHARACTERS = 800
@@ -78,8 +78,8 @@ def sentences_of(passages: Sequence[str]) -> list[str]:
 def sizes(chunks: int, collections: int, skew: bool) -> list[int]:
     """Rows of each collection: the skewed shares above (for 20), else equal ones."""
     if skew and collections == len(SHARES):
-        rows = [max(1, round(share * chunks)) for share in SHARES[:-1]]
-        return [*rows, max(1, chunks - sum(rows))]
+        others = [max(1, int(share * chunks)) for share in SHARES[1:]]
+        return [chunks - sum(others), *others]
     return [chunks // collections + (place < chunks % collections) for place in range(collections)]
 
 

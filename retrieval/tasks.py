@@ -6,16 +6,21 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import psycopg
 from celery import shared_task
 from celery.exceptions import MaxRetriesExceededError
+from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import connection
 from django.db.models import Q
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
+from retrieval import maintenance, reembedding
+from retrieval.embeddings.factory import configured
 from retrieval.errors import EmbeddingError, EmbeddingThrottled
 from retrieval.ingestion import indexing, storage
+from retrieval.maintenance import MaintenanceBusy
 from retrieval.models import Document
 
 logger = logging.getLogger(__name__)
@@ -79,6 +84,30 @@ def sweep_files() -> None:
     removed = storage.sweep()
     if removed:
         logger.info("removed %d stored files that no document refers to", removed)
+
+
+@shared_task(ignore_result=True)  # type: ignore[untyped-decorator]
+def complete_vectors() -> None:
+    """Makes the vectors that the configured model lacks: all after a change of the model, else hardly any."""
+    try:
+        with psycopg.connect(settings.DATABASE_URL, autocommit=True) as own:
+            made = reembedding.complete(own, configured())
+    except (EmbeddingError, MaintenanceBusy) as error:
+        logger.info("vectors are not completed now: %s", error)
+        return
+    if made:
+        logger.info("made %d vectors that were lacking", made)
+
+
+@shared_task(ignore_result=True)  # type: ignore[untyped-decorator]
+def tidy_vectors() -> None:
+    """Gives collections that have grown an index of their own, and drops what nobody uses any more."""
+    try:
+        with psycopg.connect(settings.DATABASE_URL, autocommit=True) as own:
+            done = maintenance.tidy(own)
+    except MaintenanceBusy:
+        return
+    logger.info("copies of collections: %d made, %d dropped", done.made, done.dropped)
 
 
 def stalled() -> list[UUID]:

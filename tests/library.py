@@ -1,5 +1,6 @@
 """A small library of random vectors beside a naive model of it: what is in, and what is nearest to a question."""
 
+import contextlib
 import socket
 import threading
 import uuid
@@ -133,6 +134,9 @@ class HangingServer:
         self.open.clear()
 
     def cut(self):
+        for end in [self.listener, *self.ends]:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
         for end in [self.listener, *self.ends]:
             end.close()
         self.open.set()
