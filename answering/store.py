@@ -2,9 +2,9 @@
 
 import hashlib
 import uuid
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import psycopg
 from psycopg.rows import dict_row
@@ -17,7 +17,9 @@ from answering.gists import gist
 from answering.prompt import Turn
 from answering.stages import Question
 from retrieval.access import SCOPE_SQL, AccessScope, narrowed
+from retrieval.database import within
 
+T = TypeVar("T")
 Pool: TypeAlias = AsyncConnectionPool[psycopg.AsyncConnection[Any]]
 
 TURNS = 4
@@ -141,14 +143,20 @@ class RunStore:
         self.owner = owner
         self.timeout = timeout
 
-    async def _all(self, sql: str, values: dict[str, Any]) -> list[dict[str, Any]]:
+    async def _within(self, work: Coroutine[Any, Any, T]) -> T:
         try:
-            async with self.pool.connection(timeout=self.timeout) as connection:
-                cursor = connection.cursor(row_factory=dict_row)
-                await cursor.execute(sql, values)
-                return await cursor.fetchall() if cursor.description else []
-        except (psycopg.Error, PoolTimeout, PoolClosed) as error:
+            return await within(work, self.timeout)
+        except (psycopg.Error, PoolTimeout, PoolClosed, TimeoutError) as error:
             raise StoreUnavailable from error
+
+    async def _all(self, sql: str, values: dict[str, Any]) -> list[dict[str, Any]]:
+        return await self._within(self._rows(sql, values))
+
+    async def _rows(self, sql: str, values: dict[str, Any]) -> list[dict[str, Any]]:
+        async with self.pool.connection(timeout=self.timeout) as connection:
+            cursor = connection.cursor(row_factory=dict_row)
+            await cursor.execute(sql, values)
+            return await cursor.fetchall() if cursor.description else []
 
     async def begin(self, ask: Ask) -> Begun:
         """Stores the question and fixes what its asker may read, in one transaction.
@@ -166,13 +174,13 @@ class RunStore:
             "priority": ask.priority,
             "owner": self.owner,
         }
-        try:
-            async with self.pool.connection(timeout=self.timeout) as connection, connection.transaction():
-                return await self._begin(connection, ask, conversation, values)
-        except (psycopg.Error, PoolTimeout, PoolClosed) as error:
-            raise StoreUnavailable from error
+        return await self._within(self._begin(ask, conversation, values))
 
-    async def _begin(
+    async def _begin(self, ask: Ask, conversation: str, values: dict[str, Any]) -> Begun:
+        async with self.pool.connection(timeout=self.timeout) as connection, connection.transaction():
+            return await self._insert(connection, ask, conversation, values)
+
+    async def _insert(
         self, connection: psycopg.AsyncConnection[Any], ask: Ask, conversation: str, values: dict[str, Any]
     ) -> Begun:
         rows = await (await connection.execute(SCOPE_SQL, values)).fetchall()
@@ -201,13 +209,13 @@ class RunStore:
         stored = {
             key: Jsonb(value) if isinstance(value, list) else value for key, value in values.items()
         } | {"run": run, "owner": self.owner}
-        try:
-            async with self.pool.connection(timeout=self.timeout) as connection, connection.transaction():
-                cursor = await connection.execute(_FINISH, stored)
-                await connection.execute(_TOUCH, stored)
-                return cursor.rowcount == 1
-        except (psycopg.Error, PoolTimeout, PoolClosed) as error:
-            raise StoreUnavailable from error
+        return await self._within(self._finish(stored))
+
+    async def _finish(self, stored: dict[str, Any]) -> bool:
+        async with self.pool.connection(timeout=self.timeout) as connection, connection.transaction():
+            cursor = await connection.execute(_FINISH, stored)
+            await connection.execute(_TOUCH, stored)
+            return cursor.rowcount == 1
 
     async def history(self, question: Question) -> History:
         """The conversation so far, as far as the asker may still read it, and the asker's profile."""

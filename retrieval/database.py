@@ -1,8 +1,8 @@
 """The question path's way to Postgres: a pool of psycopg connections, one round trip a question, no ORM."""
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Coroutine, Sequence
+from typing import Any, TypeVar
 
 import psycopg
 from pgvector.psycopg import register_vector_async
@@ -13,9 +13,10 @@ from retrieval.errors import VectorError
 
 Pool = AsyncConnectionPool[AsyncConnection[tuple[Any, ...]]]
 Row = tuple[Any, ...]
+T = TypeVar("T")
 
 # Work that was given up and is being cancelled; the loop itself keeps only weak references to tasks.
-abandoned: set[asyncio.Task[list[Row]]] = set()
+abandoned: set[asyncio.Task[Any]] = set()
 
 
 def make_pool(conninfo: str, *, min_size: int, max_size: int) -> Pool:
@@ -48,20 +49,29 @@ async def fetch(pool: Pool, sql: str, *, timeout: float) -> list[Row]:
     no round trip. It takes no parameters: callers write in numbers alone. The timeout goes with it as
     `statement_timeout`; when Postgres does not keep to it the work is abandoned rather than awaited, since to
     cancel it in order can take seconds. Raises VectorError."""
-    task = asyncio.get_running_loop().create_task(run(pool, sql, timeout))
     try:
-        await asyncio.wait({task}, timeout=timeout)
+        return await within(run(pool, sql, timeout), timeout)
+    except TimeoutError as error:
+        raise VectorError(f"Postgres did not answer within {timeout:.3f} s.") from error
+
+
+async def within(work: Coroutine[Any, Any, T], seconds: float) -> T:
+    """What `work` on Postgres gives, within `seconds`; raises TimeoutError. What takes longer, or is no longer
+    wanted, is cancelled and not awaited: a server that hangs lets psycopg wait for up to 10 s."""
+    task = asyncio.get_running_loop().create_task(work)
+    try:
+        await asyncio.wait({task}, timeout=seconds)
     finally:
         if not task.done():
             abandoned.add(task)
             task.add_done_callback(forget)
             task.cancel()
     if not task.done():
-        raise VectorError(f"Postgres did not answer within {timeout:.3f} s.")
+        raise TimeoutError
     return task.result()
 
 
-def forget(task: asyncio.Task[list[Row]]) -> None:
+def forget(task: asyncio.Task[Any]) -> None:
     abandoned.discard(task)
     if not task.cancelled():
         task.exception()  # seen: nobody waits for it
