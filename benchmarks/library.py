@@ -60,8 +60,9 @@ class Page:
     text: str
 
 
-def pages() -> Iterator[Page]:
-    for number, (topic, office) in enumerate(itertools.product(TOPICS, OFFICES)):
+def pages(topics: int = len(TOPICS)) -> Iterator[Page]:
+    """The pages on the first so many topics."""
+    for number, (topic, office) in enumerate(itertools.product(TOPICS[:topics], OFFICES)):
         limit, weeks, form = 5 + number % 37, 1 + number % 11, f"{topic[:2].upper()}-{1000 + number}"
         text = (
             f"The yearly limit for {topic} in {office} is {limit} units for each member of staff. "
@@ -73,8 +74,8 @@ def pages() -> Iterator[Page]:
         yield Page(f"{office} handbook", topic.capitalize(), text)
 
 
-def questions() -> Iterator[str]:
-    """Different questions, neighbours in the list about different topics and offices."""
+def questions(topics: int = len(TOPICS)) -> Iterator[str]:
+    """Different questions about these pages, neighbours in the list about different topics and offices."""
     for shift, question in itertools.product(range(len(OFFICES)), QUESTIONS):
-        for place, topic in enumerate(TOPICS):
+        for place, topic in enumerate(TOPICS[:topics]):
             yield question.format(topic=topic, office=OFFICES[(place + shift) % len(OFFICES)])

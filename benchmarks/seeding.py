@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.db import connection, transaction
 
 from answering.upstream import replies
-from benchmarks.library import Page, pages
+from benchmarks.library import TOPICS, Page, pages
 from retrieval.ingestion import indexing
 from retrieval.ingestion.chunking import indexed_text
 from retrieval.models import Chunk, Collection, Document
@@ -16,11 +16,12 @@ from retrieval.partitions import publish
 BATCH = 200
 
 
-def seed(model: str, dimensions: int) -> int:
-    """Makes a superuser and the library, embedded as the simulated embedder would; returns the user's id."""
+def seed(model: str, dimensions: int, *, topics: int = len(TOPICS)) -> int:
+    """Makes a superuser and the library's pages on so many topics, embedded as the simulated embedder would;
+    returns the user's id."""
     user = User.objects.create_superuser("bench")
     collection = Collection.objects.create(slug="handbook", name="Handbook")
-    found = pages()
+    found = pages(topics)
     while batch := list(islice(found, BATCH)):
         _add(collection, batch, model, dimensions)
     return user.pk

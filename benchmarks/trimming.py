@@ -1,145 +1,113 @@
-"""Does trimming keep what matters? Over the questions of labelled sets whose gold passage is among the eight
-found by words: whether the trimmed prompt and the marked sentences still hold the gold span."""
+"""Does trimming keep what matters? `python -m benchmarks.trimming [--every N]`
 
+Of the questions of chunkeval and xquad whose gold passage is among the eight retrieved: how many still have the gold
+text whole after trimming, and how many within the sentences marked for the first citations frame. chunkeval has
+several gold spans a question, of up to some sentences each: `all` wants every one that was retrieved, `any` one."""
+
+import argparse
 import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from answering.prompt import estimate_tokens
-from answering.prompting import SHARE
-from benchmarks.figures import Check, at_least, at_most
-from retrieval import sentences
-from retrieval.access import AccessScope
-from retrieval.lexical import IndexedChunk
-from retrieval.lexical.tantivy import TantivyIndex
+import numpy as np
 
-SETS = ("chunkeval", "xquad")
-TOP = 8
-EVERYTHING = AccessScope(frozenset({1}))
+from benchmarks.legs import Library, data_folder, library, model
+from retrieval.passages import Passage
+from retrieval.sentences import marks, trim
 
-Span = tuple[int, int]
+PASSAGES = 8
+LEAST_OVERLAP = 40  # characters of a span within a passage that make the passage a gold one
+
+Gold = Callable[[Passage], list[str]]
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A question and, by passage, where its gold text lies. Each group of spans needs one that is kept: the
-    places where an answer occurs, or the one place of a quoted sentence."""
-
-    question: str
-    gold: Mapping[str, Sequence[Sequence[Span]]]
-
-
-@dataclass(slots=True)
-class Kept:
-    """Counts over the questions of a set; `before` and `after` are tokens of the passages."""
-
-    questions: int = 0
-    all_in_prompt: int = 0
-    any_in_prompt: int = 0
-    any_in_marks: int = 0
-    before: int = 0
-    after: int = 0
-
-
-def lines(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open() as file:
-        for line in file:
-            yield json.loads(line)
-
-
-def cases(folder: Path, texts: Mapping[str, str]) -> Iterator[Case]:
-    """The questions of a set with their gold spans."""
-    questions = {line["_id"]: line["text"] for line in lines(folder / "queries.jsonl")}
-    relevant: dict[str, list[str]] = {}
-    for row in (folder / "qrels.tsv").read_text().splitlines()[1:]:
-        query, passage, _ = row.split("\t")
-        relevant.setdefault(query, []).append(passage)
-    quoted = (folder / "spans.jsonl").exists()
-    for line in lines(folder / ("spans.jsonl" if quoted else "answers.jsonl")):
-        query = line["_id"]
-        gold = {
-            passage: _quoted(passage, line["references"])
-            if quoted
-            else _found(texts[passage], line["answers"])
-            for passage in relevant.get(query, ())
-        }
-        if any(gold.values()):
-            yield Case(questions[query], gold)
-
-
-def _quoted(passage: str, references: Sequence[Mapping[str, Any]]) -> list[list[Span]]:
-    """The parts of the references that lie in a passage, which is named `text:start-end`."""
-    first, last = map(int, passage.rpartition(":")[2].split("-"))
-    parts = [(max(r["start_index"], first) - first, min(r["end_index"], last) - first) for r in references]
-    return [[(start, end)] for start, end in parts if end - start >= 40]
-
-
-def _found(text: str, answers: Sequence[str]) -> list[list[Span]]:
-    """Every place where an answer occurs: any of them will do."""
-    places = [match.span() for answer in answers for match in re.finditer(re.escape(answer), text)]
-    return [places] if places else []
-
-
-def measure(folder: Path) -> Kept:
-    texts = {line["_id"]: line["text"] for line in lines(folder / "corpus.jsonl")}
-    names = list(texts)
-    index = TantivyIndex()
-    index.replace((), (IndexedChunk(at, name, 1, "", "", texts[name]) for at, name in enumerate(names, 1)))
-    kept = Kept()
-    for case in cases(folder, texts):
-        hits = index.search(case.question, EVERYTHING, TOP)
-        _count(kept, case, [names[hit.chunk - 1] for hit in hits], texts)
-    return kept
-
-
-def _count(kept: Kept, case: Case, found: Sequence[str], texts: Mapping[str, str]) -> None:
-    passages = [texts[name] for name in found]
-    gold = {at: case.gold[name] for at, name in enumerate(found) if case.gold.get(name)}
-    if not gold:
-        return
-    trimmed = sentences.trim(case.question, passages, share=SHARE)
-    marked = sentences.marks(case.question, passages)
-    kept.questions += 1
-    kept.before += sum(map(estimate_tokens, passages))
-    kept.after += sum(map(estimate_tokens, trimmed))
-    held = [
-        any(_squeezed(passages[at][start:end]) in _squeezed(trimmed[at]) for start, end in group)
-        for at, groups in gold.items()
-        for group in groups
-    ]
-    kept.all_in_prompt += all(held)
-    kept.any_in_prompt += any(held)
-    kept.any_in_marks += any(
-        _covers(marked[at], span) for at, groups in gold.items() for group in groups for span in group
-    )
-
-
-def _squeezed(text: str) -> str:
+def flat(text: str) -> str:
     return " ".join(text.split())
 
 
-def _covers(marks: Sequence[Span], span: Span) -> bool:
-    """Whether most of a span lies in marked sentences; a gold span may begin in the middle of one."""
-    overlap = sum(max(0, min(end, span[1]) - max(start, span[0])) for start, end in marks)
-    return overlap * 2 > span[1] - span[0]
+def rows(path: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def check(data: Path) -> list[Check]:
-    checks = []
-    for name in SETS:
-        kept = measure(data / "retrieval" / name)
-        profile = f"trimming {name}"
-        checks += [
-            at_least(
-                profile, "prompts that hold a gold span", kept.any_in_prompt / kept.questions, 0.97, "%"
-            ),
-            at_least(
-                profile, "prompts that hold all of them", kept.all_in_prompt / kept.questions, 0.97, "%"
-            ),
-            at_most(profile, "tokens, of the untrimmed", kept.after / kept.before, 0.60, "%"),
-            at_least(profile, "marked sentences hold one", kept.any_in_marks / kept.questions, 0.70, "%"),
+def golds_of_xquad(folder: Path) -> list[Gold]:
+    answers = {str(row["_id"]): row["answers"] for row in rows(folder / "answers.jsonl")}
+
+    def of(key: str) -> Gold:
+        return lambda passage: [str(answer) for answer in answers[key]]  # type: ignore[attr-defined]
+
+    return [of(str(row["_id"])) for row in rows(folder / "queries.jsonl")]
+
+
+def golds_of_chunkeval(folder: Path) -> list[Gold]:
+    spans = {str(row["_id"]): row for row in rows(folder / "spans.jsonl")}
+    texts = {path.stem: path.read_bytes().decode() for path in (folder / "original").glob("*.md")}
+
+    def of(row: Mapping[str, object]) -> Gold:
+        text = texts[str(row["corpus"])]
+
+        def golds(passage: Passage) -> list[str]:
+            first, last = map(int, passage.document.split(":")[1].split("-"))
+            cut = [
+                (max(first, span["start_index"]), min(last, span["end_index"]))
+                for span in row["references"]  # type: ignore[attr-defined]
+            ]
+            return [text[start:end] for start, end in cut if end - start >= LEAST_OVERLAP]
+
+        return golds
+
+    return [of(spans[str(row["_id"])]) for row in rows(folder / "queries.jsonl")]
+
+
+def measure(name: str, shelf: Library, golds: Sequence[Gold], vectors: np.ndarray, every: int) -> None:
+    kept: list[tuple[bool, bool, bool, bool, float, float, float]] = []
+    queries = list(zip(shelf.labelled.queries, golds, vectors, strict=True))[::every]
+    for query, gold, vector in queries:
+        found = shelf.best(query.text, shelf.lexical(query.text), shelf.vector(vector), PASSAGES)
+        texts = [passage.text for passage in found]
+        wanted = [
+            (place, flat(text))
+            for place, passage in enumerate(found)
+            if passage.document in query.relevant
+            for text in gold(passage)
+            if flat(text) in flat(passage.text)
         ]
-    return checks
+        if not wanted:
+            continue
+        started = time.perf_counter()
+        trimmed = [flat(text) for text in trim(query.text, texts)]
+        took = (time.perf_counter() - started) * 1000
+        marked = [
+            flat(" ".join(text[start:end] for start, end in ranges))
+            for text, ranges in zip(texts, marks(query.text, texts), strict=True)
+        ]
+        holds = [text in trimmed[place] for place, text in wanted]
+        shows = [any(text in shown for shown in marked) for _, text in wanted]
+        size = sum(map(len, trimmed)) / sum(len(flat(text)) for text in texts)
+        share = sum(map(len, marked)) / sum(map(len, texts))
+        kept.append((all(holds), any(holds), all(shows), any(shows), size, share, took))
+    table = np.array(kept, dtype=float)
+    means = table.mean(axis=0)
+    print(
+        f"{name:10} {len(queries):9} {len(kept):9} {means[0]:8.3f} {means[1]:8.3f} {means[4]:8.3f}"
+        f" {means[2]:10.3f} {means[3]:10.3f} {means[5]:8.3f} {np.percentile(table[:, 6], 50):8.2f}"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--every", type=int, default=1, help="Take each Nth question.")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as cache:
+        embedder = model(Path(cache))
+    heads = ("set", "questions", "retrieved", "kept all", "kept any", "size", "marked all", "marked any")
+    print(f"{heads[0]:10} {' '.join(heads[1:5])} {heads[5]:>8} {heads[6]} {heads[7]}    share  trim ms")
+    for name, read in (("chunkeval", golds_of_chunkeval), ("xquad", golds_of_xquad)):
+        shelf = library(name, embedder)
+        vectors = embedder.embed([query.text for query in shelf.labelled.queries])
+        measure(name, shelf, read(data_folder() / "retrieval" / name), vectors, options.every)
+
+
+if __name__ == "__main__":
+    main()
