@@ -173,7 +173,7 @@ def upstreams() -> list[Upstream]:
 
 def load_embedder() -> Embedder:
     try:
-        return factory.configured()
+        return factory.ready()
     except EmbeddingError as error:
         logger.warning("the embedder cannot be loaded", extra={"cause": str(error)})
         return cast(Embedder, NoEmbedder(error))

@@ -2,7 +2,7 @@
 
 from functools import cache
 from pathlib import Path
-from typing import cast
+from typing import Protocol, cast, runtime_checkable
 
 from django.conf import settings
 from django.utils.module_loading import import_string
@@ -34,3 +34,19 @@ def configured() -> Embedder:
         dimensions=settings.EMBEDDING_DIMENSIONS,
         data_dir=Path(settings.DATA_DIR),
     )
+
+
+@runtime_checkable
+class Loadable(Protocol):
+    """An embedder with something to load before its first question."""
+
+    def load(self) -> None: ...
+
+
+def ready() -> Embedder:
+    """The embedder of this process, loaded, so that no question pays for that (0.1 s; blocks). Raises
+    EmbeddingError."""
+    embedder = configured()
+    if isinstance(embedder, Loadable):
+        embedder.load()
+    return embedder
