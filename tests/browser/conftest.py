@@ -10,11 +10,13 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from qa_site import places
 from tests.browser.acts import PASSWORD, log_in
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -87,9 +89,17 @@ def end(process: "subprocess.Popen[str]") -> None:
 
 
 @pytest.fixture(scope="session")
-def upstream(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Model]:
-    folder = tmp_path_factory.mktemp("upstream")
-    process = run("upstream", "--port", "0", DATA_DIR=str(folder))
+def folder() -> Iterator[Path]:
+    """Not pytest's own: other sessions of pytest take the rights on that one back, and Postgres runs as another
+    user than root."""
+    with TemporaryDirectory(prefix="citefirst site ") as name:
+        yield Path(name)
+        shutil.rmtree(places.socket_dir(Path(name) / "data"), ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def upstream(browser: Browser, folder: Path) -> Iterator[Model]:
+    process = run("upstream", "--port", "0", DATA_DIR=str(folder / "upstream"))
     assert process.stdout is not None
     words = line_with(process.stdout, "control:").replace(")", " ").split()
     yield Model(next(w for w in words if w.endswith("/v1")), next(w for w in words if w.endswith("/control")))
@@ -97,16 +107,15 @@ def upstream(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 @pytest.fixture(scope="session")
-def site(upstream: Model, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def site(upstream: Model, folder: Path) -> Iterator[str]:
     """The address of the running application."""
     upstream.reset()
-    folder = tmp_path_factory.mktemp("site with a space")
     process = run(
         "up",
         "--port",
         "0",
         "--data",
-        str(folder),
+        str(folder / "data"),
         ADMIN_PASSWORD=PASSWORD,
         OPENAI_BASE_URL=upstream.base_url,
         ANSWER_MODEL="simulated",
