@@ -5,11 +5,12 @@ chunk objects took 15 ms of processor time a 100 tokens, and hides whether a str
 cut.
 """
 
+import asyncio
 import json
 import ssl
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -36,6 +37,8 @@ CONNECT_SECONDS = 2.0
 LIMITS = httpx2.Limits(max_connections=1000, max_keepalive_connections=100, keepalive_expiry=120.0)
 WARM_SECONDS = 60.0
 REQUEST_ID = "X-Request-ID"
+LONGEST_LINE = 1_000_000
+DRAIN_SECONDS = 0.1
 
 __all__ = ["Chat", "ChatStream", "Message", "Upstream"]
 
@@ -60,20 +63,31 @@ class ChatStream:
         await self._stream.close()
 
     async def _read(self) -> AsyncGenerator[str, None]:
-        finished = False
-        with translated(self.upstream.name):
-            async for line in self._stream.response.aiter_lines():
-                if not line.startswith("data:"):
-                    continue
-                data = line[5:].strip()
-                if data == "[DONE]":
-                    return
-                text, last = parse(self.upstream.name, data)
-                finished = finished or last
+        name, finished, done, rest = self.upstream.name, False, False, b""
+        received = self._stream.response.aiter_bytes()
+        with translated(name):
+            async for part in received:
+                *lines, rest = (rest + part).split(b"\n")
+                if len(rest) > LONGEST_LINE:
+                    raise UpstreamMalformed(name, "a line without end")
+                text = ""
+                for line in lines:
+                    data = line[5:].strip() if line.startswith(b"data:") else b""
+                    done = done or data == b"[DONE]"
+                    if data and not done:
+                        more, last = parse(name, data)
+                        text, finished = text + more, finished or last
                 if text:
                     yield text
-        if not finished:
-            raise UpstreamUnreachable(self.upstream.name, "the stream was cut")
+                if done:
+                    break
+            if not (finished or done):
+                raise UpstreamUnreachable(name, "the stream was cut")
+            # Only a response that was read to its end leaves a connection that can be used again.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(DRAIN_SECONDS):
+                    async for _ in received:
+                        pass
 
 
 class Chat:
@@ -131,7 +145,7 @@ def certificates() -> ssl.SSLContext:
     return httpx2.create_ssl_context()
 
 
-def parse(upstream: str, data: str) -> tuple[str, bool]:
+def parse(upstream: str, data: bytes) -> tuple[str, bool]:
     """One `data:` payload -> its text and whether it is the last one."""
     try:
         chunk = json.loads(data)

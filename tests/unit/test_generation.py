@@ -406,6 +406,7 @@ async def test_whatever_is_broken_every_question_ends_in_time(a: str, b: str) ->
 
 
 BODIES = {
+    "a line without end": b"data: " + b"x" * 1_100_000,
     "an empty stream": b"data: [DONE]\n\n",
     "no stream at all": b"",
     "a web page": b"<html>It works!</html>",
@@ -455,6 +456,32 @@ async def test_a_question_that_is_refused_says_nothing_of_the_upstream() -> None
             assert generator.health()[0].state == "closed"
 
 
+TEXT = b'data: {"choices": [{"delta": {"content": "Thirty"}}]}\n\n'
+ENDED = b'data: {"choices": [{"delta": {}, "finish_reason": "stop"}]}\r\n\r\n'
+
+
+@pytest.mark.parametrize("end", [ENDED, b"data: [DONE]\n\n", ENDED + b"data: [DONE]\n\n"])
+@autojump
+async def test_an_answer_ends_when_the_upstream_says_so(end: bytes) -> None:
+    async with serving(head() + b": hello\n\n" + TEXT + end) as url:
+        generator = Generator([Upstream("terse", url, "key", "model")], clock=now)
+        await generator.warm()
+        async with aclosing(generator):
+            assert [token.text async for token in stream(generator)] == ["Thirty"]
+
+
+@autojump
+async def test_after_the_end_nobody_waits_for_the_connection_to_close() -> None:
+    lingering = head().replace(b"connection: close", b"content-length: 9999")
+    async with serving(lingering + TEXT + ENDED + b"data: [DONE]\n\n", close=False) as url:
+        generator = Generator([Upstream("slow", url, "key", "model")], clock=now)
+        await generator.warm()
+        async with aclosing(generator):
+            started = now()
+            assert [token.text async for token in stream(generator)] == ["Thirty"]
+            assert now() - started < 0.2
+
+
 def test_two_tokens_become_one() -> None:
     assert Token("a", "x").then(Token("b", "x")) == Token("ab", "x")
     assert Token("a", "x").then(Token("new", "y", restart=True)) == Token("new", "y", restart=True)
@@ -470,7 +497,7 @@ def head() -> bytes:
 
 
 @asynccontextmanager
-async def serving(reply: bytes | None) -> AsyncIterator[str]:
+async def serving(reply: bytes | None, *, close: bool = True) -> AsyncIterator[str]:
     """A server that says the same to everybody, or reads and says nothing."""
     writers = []
 
@@ -479,7 +506,8 @@ async def serving(reply: bytes | None) -> AsyncIterator[str]:
         await reader.readuntil(b"\r\n\r\n")
         if reply is not None:
             writer.write(reply)
-            writer.close()
+            if close:
+                writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
