@@ -4,6 +4,8 @@ questions go on using; when no chunk lacks one, the new model takes over.
 The work can be stopped and begun again at any point: what is to be done is read from the tables. Meanwhile
 ingestion may write with either model; what it writes with the old one is found lacking and made good."""
 
+import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -31,11 +33,17 @@ class _Text:
 
 
 def complete(
-    connection: Connection, embedder: Embedder, on_progress: OnProgress = lambda done, of: None
+    connection: Connection,
+    embedder: Embedder,
+    on_progress: OnProgress = lambda done, of: None,
+    *,
+    seconds: float = math.inf,
 ) -> int:
     """Makes every vector of the embedder's model that is lacking, then makes that model the active one.
 
-    Returns how many were made. Takes an autocommit connection. Raises EmbeddingError, MaintenanceBusy."""
+    Returns how many were made; after about `seconds` it stops where it is. Takes an autocommit connection.
+    Raises EmbeddingError, MaintenanceBusy."""
+    until = time.monotonic() + seconds
     with alone(connection, REEMBEDDING_LOCK), connection.cursor() as cursor:
         with connection.transaction():
             model = partitions.ensure_model(cursor, embedder.name, embedder.dimensions)
@@ -47,6 +55,8 @@ def complete(
                 return done
             after = -1
             while batch := next_texts(cursor, model, after):
+                if time.monotonic() >= until:
+                    return done
                 done += add(connection, embedder, model, batch)
                 after = batch[-1].chunk
                 on_progress(done, max(done, of))

@@ -2,6 +2,7 @@
 after what was lost."""
 
 import logging
+import time
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -28,6 +29,7 @@ logger = logging.getLogger(__name__)
 STALLED = timedelta(seconds=20)  # without a sign of life, if nobody holds the document's lock either
 FORGOTTEN = timedelta(minutes=5)  # in the queue, as far as the database knows
 _BUSY_SECONDS = 3
+_TURN_SECONDS = 30.0
 _MOST_RETRIES = 8
 _Status = Document.Status
 
@@ -88,15 +90,19 @@ def sweep_files() -> None:
 
 @shared_task(ignore_result=True)  # type: ignore[untyped-decorator]
 def complete_vectors() -> None:
-    """Makes the vectors that the configured model lacks: all after a change of the model, else hardly any."""
+    """Makes the vectors that the configured model lacks: all after a change of the model, else hardly any.
+    It takes turns with the documents that wait."""
+    began = time.monotonic()
     try:
         with psycopg.connect(settings.DATABASE_URL, autocommit=True) as own:
-            made = reembedding.complete(own, configured())
+            made = reembedding.complete(own, configured(), seconds=_TURN_SECONDS)
     except (EmbeddingError, MaintenanceBusy) as error:
         logger.info("vectors are not completed now: %s", error)
         return
     if made:
         logger.info("made %d vectors that were lacking", made)
+    if made and time.monotonic() - began >= _TURN_SECONDS:
+        complete_vectors.apply_async(retry=False)
 
 
 @shared_task(ignore_result=True)  # type: ignore[untyped-decorator]

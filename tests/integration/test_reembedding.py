@@ -71,6 +71,13 @@ def test_work_that_was_stopped_goes_on_where_it_was(library):
     assert not set(rest.embedded) & set(failing.embedded)
 
 
+def test_a_turn_ends_in_time_and_the_next_one_goes_on(library):
+    library.add(library.collection("handbook"), 10)
+    assert reembedding.complete(library.connection, HashEmbedder("new"), seconds=0) == 0
+    assert states(library)["new"] == "building"
+    assert reembedding.complete(library.connection, HashEmbedder("new"), seconds=60) == 10
+
+
 async def test_what_is_ingested_with_the_old_model_meanwhile_is_made_good(library, database_url):
     handbook = library.collection("handbook")
     library.add(handbook, 10)
