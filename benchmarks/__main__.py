@@ -4,42 +4,57 @@ import argparse
 import asyncio
 import json
 import sys
+import time
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import bed, checks, figures, outcome, profiles, trimming
-from benchmarks.figures import Check
+from benchmarks import bed, checks, figures, matrix, outcome, profiles, spans
+from benchmarks.environment import DATA
+from benchmarks.figures import Check, at_most
 from benchmarks.outcome import Outcome
 from benchmarks.profiles import Profile
 from benchmarks.run import run
 from benchmarks.servers import Simulated
+from benchmarks.watch import watched
+from qa_site import places
 
+FAULTS, TRIMMING = "faults", "trimming"
+NAMES = [*(profile.name for profile in profiles.ALL), FAULTS, TRIMMING]
 QUICK = 20
 """A quick run asks so many times fewer questions: it shows that everything works, not how well."""
+
+STACKS = 6
+"""Pipelines that go through the fault matrix side by side: most of a cell is waiting."""
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    names = [profile.name for profile in profiles.ALL]
-    parser.add_argument("profile", nargs="*", help=f"of: {', '.join(names)}, trimming. Default: all.")
+    parser.add_argument("profile", nargs="*", help=f"of: {', '.join(NAMES)}. Default: all.")
     parser.add_argument(
         "--quick", action="store_true", help="a smoke run: few questions, no verdicts on speed"
     )
     parser.add_argument("--json", type=Path, help="writes every check to this file, too")
     options = parser.parse_args()
-    unknown = set(options.profile) - {*names, "trimming"}
-    if unknown:
+    if unknown := set(options.profile) - set(NAMES):
         parser.error(f"no such profile: {', '.join(sorted(unknown))}")
-    chosen = [each for each in profiles.ALL if not options.profile or each.name in options.profile]
+    begun = time.monotonic()
+    wanted = set(options.profile or NAMES)
+    chosen = [each for each in profiles.ALL if each.name in wanted]
     if options.quick:
         chosen = [quick(profile) for profile in chosen]
     with bed.stores() as user:
-        outcomes = asyncio.run(all_of(chosen, user))
-    held = report(outcomes, options)
-    return 0 if held else 1
+        outcomes, checked = asyncio.run(measure(chosen, user, faults=FAULTS in wanted))
+    checked += [check for each in outcomes for check in (checks.ends if options.quick else checks.of)(each)]
+    if TRIMMING in wanted and (folder := bed.data_sets()) is not None and not options.quick:
+        checked += spans.check(folder)
+    report(outcomes, checked, time.monotonic() - begun)
+    if options.json:
+        options.json.write_text(json.dumps([asdict(check) for check in checked], indent=1))
+    return 0 if all(check.passed for check in checked) else 1
 
 
 def quick(profile: Profile) -> Profile:
@@ -49,7 +64,7 @@ def quick(profile: Profile) -> Profile:
     )
 
 
-async def all_of(chosen: Sequence[Profile], user: int) -> list[Outcome]:
+async def measure(chosen: Sequence[Profile], user: int, *, faults: bool) -> tuple[list[Outcome], list[Check]]:
     simulated = await Simulated.start()
     found = []
     try:
@@ -58,31 +73,41 @@ async def all_of(chosen: Sequence[Profile], user: int) -> list[Outcome]:
             found.append(await run(profile, simulated, user))
     finally:
         await simulated.stop()
-    return found
+    return found, await fault_matrix(user) if faults else []
 
 
-def report(outcomes: Sequence[Outcome], options: argparse.Namespace) -> bool:
-    """Prints the table and the checks; whether all of them hold."""
-    console = Console(width=250 if not sys.stdout.isatty() else None)
-    for profile in outcomes:
-        console.print(f"{profile.profile.name}: {profile.profile.about}")
+async def fault_matrix(user: int) -> list[Check]:
+    """Every pair of faults, on pipelines and servers of its own."""
+    print("faults: each dependency ok, slow, failing, hanging, and every pair …", file=sys.stderr, flush=True)
+    with watched():
+        async with AsyncExitStack() as opened:
+            stacks = [
+                await opened.enter_async_context(
+                    matrix.stack(user, places.socket_dir(DATA), places.DATABASE_NAME, DATA / "lexical")
+                )
+                for _ in range(STACKS)
+            ]
+            seen = await matrix.see_all(stacks, list(matrix.cells()))
+    wrong = {matrix.name_of(each.cell): problems for each in seen if (problems := matrix.untrue(each))}
+    for name, problems in wrong.items():
+        print(f"faults: {name}: {'; '.join(problems)}")
+    return [at_most(FAULTS, f"cells without one true end in time, of {len(seen)}", len(wrong), 0)]
+
+
+def report(outcomes: Sequence[Outcome], checked: Sequence[Check], seconds: float) -> None:
+    console = Console(width=None if sys.stdout.isatty() else 260)
+    for each in outcomes:
+        console.print(f"{each.profile.name}: {each.profile.about}", markup=False)
     lines = [line for each in outcomes for line in outcome.rows(each)]
-    figures.print_table("Seconds a reader waits", outcome.COLUMNS, lines, console)
-    checked: list[Check] = []
+    if lines:
+        figures.print_table("What a reader waits for", outcome.COLUMNS, lines, console)
     for each in outcomes:
         for message, count in each.errors.most_common(5):
             console.print(f"{each.profile.name}: logged {count} x {message}", markup=False)
-        checked += checks.ends(each) if options.quick else checks.of(each)
-    if not options.profile or "trimming" in options.profile:
-        folder = bed.data_sets()
-        if folder is None:
-            console.print("trimming: left out, for the labelled sets are not here (set CITEFIRST_DATA)")
-        elif not options.quick:
-            checked += trimming.check(folder)
+    if bed.data_sets() is None:
+        console.print("trimming: left out, for the labelled sets are not here (CITEFIRST_DATA)")
     figures.print_checks(checked, console)
-    if options.json:
-        options.json.write_text(json.dumps([asdict(check) for check in checked], indent=1))
-    return all(check.passed for check in checked)
+    console.print(f"{seconds:.0f} s in all.")
 
 
 if __name__ == "__main__":
