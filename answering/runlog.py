@@ -94,7 +94,7 @@ class StreamWriter:
         *,
         on_lost: Callable[[], None],
         on_failed: Callable[[], None],
-        timeout: float = 2.0,
+        timeout: float = 0.5,
     ) -> None:
         self.redis = redis
         self.log = log
