@@ -31,6 +31,8 @@ LEAST_SHARE = 0.1
 EF_MANY, EF_SMALL, EF_LARGE, EF_WHOLE, MOST_EF = 40, 80, 150, 200, 300
 MANY = 8
 """Copies searched together from which each may be less thorough: the best of all are wanted, not of each."""
+DIVIDED = 2_500
+"""Rows from which an exact scan is divided among the connections of a search."""
 LAYOUT_SECONDS = 30.0
 LANES = 2
 
@@ -77,13 +79,23 @@ def plan(layout: Layout, scope: AccessScope) -> list[Search]:
     copied = [pk for pk in allowed if pk in layout.copies]
     parts = [copy_search(layout, pk, many=len(copied) >= MANY) for pk in copied]
     rest = tuple(pk for pk in allowed if pk not in layout.copies)
-    if rest:
-        count = sum(layout.rows.get(pk, 0) for pk in rest)
-        parts.append(Search(layout.model.table, rest, None, ROW_MS * count))
+    parts += exact_searches(layout, layout.model, rest)
     whole = whole_search(layout.model, tuple(allowed), max(share, LEAST_SHARE))
     if share >= LEAST_SHARE and whole.cost < sum(part.cost for part in parts):
         return [whole]
     return parts
+
+
+def exact_searches(layout: Layout, model: Model, collections: Sequence[int]) -> list[Search]:
+    """A scan of the collections' rows; of many rows two, to have them looked at side by side."""
+    by_size = sorted(collections, key=lambda pk: layout.rows.get(pk, 0))
+    rows = sum(layout.rows.get(pk, 0) for pk in by_size)
+    groups = [by_size[place::LANES] for place in range(LANES)] if rows > DIVIDED else [by_size]
+    return [
+        Search(model.table, tuple(group), None, ROW_MS * sum(layout.rows.get(pk, 0) for pk in group))
+        for group in groups
+        if group
+    ]
 
 
 def copy_search(layout: Layout, collection: int, *, many: bool) -> Search:

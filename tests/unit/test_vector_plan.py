@@ -37,6 +37,12 @@ def test_a_small_collection_is_scanned_exactly():
     assert (search.table, search.ef) == (MODEL.table, None)
 
 
+def test_a_longer_exact_scan_is_divided():
+    searches = plan(layout([900] * 10 + [1_000_000]), scope(*range(10)))
+    assert [len(search.collections) for search in searches] == [5, 5]
+    assert [search.ef for search in searches] == [None, None]
+
+
 def test_small_collections_are_scanned_beside_the_copies_of_larger_ones():
     searches = plan(SKEWED, scope(5, 6))
     assert {(search.collections, bool(search.ef)) for search in searches} == {((5,), True), ((6,), False)}
