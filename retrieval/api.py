@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.http import HttpRequest
-from ninja import File, Form, Router, Schema
+from ninja import File, Form, Router, Schema, Status
 from ninja.errors import HttpError
 from ninja.files import UploadedFile
 
@@ -50,9 +50,7 @@ class State(Schema):
 
 
 @router.post("documents", response={202: Accepted}, summary="Add a document")
-def add(
-    request: AuthenticatedRequest, file: File[UploadedFile], collection: Form[str]
-) -> tuple[int, Accepted]:
+def add(request: AuthenticatedRequest, file: File[UploadedFile], collection: Form[str]) -> Status[Accepted]:
     """The file is read in the background: follow it at `GET documents/{id}`. A collection that does not
     exist is created when the asker may create collections."""
     user = request.auth
@@ -63,7 +61,7 @@ def add(
         document = library.add(user, target, _checked(file), file.chunks())
     except DocumentTooLarge as error:
         raise HttpError(413, str(error)) from error
-    return 202, _accepted(document)
+    return Status(202, _accepted(document))
 
 
 @router.get("documents/{uuid:document_id}", response=State, summary="How far a document is")
@@ -83,7 +81,7 @@ def get(request: AuthenticatedRequest, document_id: UUID) -> State:
 
 
 @router.put("documents/{uuid:document_id}", response={202: Accepted}, summary="Replace a document")
-def put(request: AuthenticatedRequest, document_id: UUID, file: File[UploadedFile]) -> tuple[int, Accepted]:
+def put(request: AuthenticatedRequest, document_id: UUID, file: File[UploadedFile]) -> Status[Accepted]:
     """The old content stays searchable until the new is ready."""
     document = _visible(request.auth, document_id)
     if not permissions.may_change(request.auth, document):
@@ -95,16 +93,16 @@ def put(request: AuthenticatedRequest, document_id: UUID, file: File[UploadedFil
     except Document.DoesNotExist as error:
         raise HttpError(404, "There is no such document.") from error
     document.refresh_from_db()
-    return 202, _accepted(document)
+    return Status(202, _accepted(document))
 
 
 @router.delete("documents/{uuid:document_id}", response={204: None}, summary="Delete a document")
-def delete(request: AuthenticatedRequest, document_id: UUID) -> tuple[int, None]:
+def delete(request: AuthenticatedRequest, document_id: UUID) -> Status[None]:
     document = _visible(request.auth, document_id)
     if not permissions.may_delete(request.auth, document):
         raise HttpError(403, "You may not delete documents.")
     library.remove(document.pk)
-    return 204, None
+    return Status(204, None)
 
 
 def _visible(user: User, document_id: UUID) -> Document:

@@ -1,18 +1,22 @@
 """The cast: a superuser, a librarian and a member of People, and a stranger to it, each with a client."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import django
+import numpy as np
 import pytest
+from asgiref.sync import sync_to_async
 
 django.setup()  # pytest reads this file before pytest-django has done so, when only this folder is run
 
 from django.contrib.auth.models import Group, User  # noqa: E402
+from django.db import connections  # noqa: E402
 from django.test import AsyncClient, Client  # noqa: E402
 
 from retrieval import library  # noqa: E402
+from retrieval.embeddings import Vectors  # noqa: E402
 from retrieval.ingestion import indexing, sandbox, storage  # noqa: E402
 from retrieval.models import Collection, Document  # noqa: E402
 from retrieval.permissions import LIBRARIANS  # noqa: E402
@@ -50,7 +54,7 @@ def cast(people: Collection) -> Cast:
 
 
 @pytest.fixture
-def as_user(settings) -> Callable[[User], Client]:
+def as_user() -> Callable[[User], Client]:
     def log_in(user: User) -> Client:
         client = Client()
         client.force_login(user)
@@ -60,13 +64,23 @@ def as_user(settings) -> Callable[[User], Client]:
 
 
 @pytest.fixture
-def async_as_user() -> Callable[[User], AsyncClient]:
-    def log_in(user: User) -> AsyncClient:
+async def async_as_user() -> AsyncIterator[Callable[[User], Awaitable[AsyncClient]]]:
+    async def log_in(user: User) -> AsyncClient:
         client = AsyncClient()
-        client.force_login(user)
+        await client.aforce_login(user)
         return client
 
-    return log_in
+    yield log_in
+    await sync_to_async(connections.close_all)()  # those of the thread that did the work
+
+
+class FakeEmbedder:
+    """Vectors without meaning, at no cost."""
+
+    name, dimensions = "fake", 8
+
+    def embed_documents(self, texts: Sequence[str]) -> Vectors:
+        return np.eye(1, self.dimensions, dtype=np.float32).repeat(len(texts), axis=0)
 
 
 @pytest.fixture
@@ -79,7 +93,7 @@ def add(people: Collection) -> Callable[..., Document]:
         data = text.encode() if isinstance(text, str) else text
         document = library.add(by, to or people, name, [data])
         if index:
-            indexing.index_document(document.pk)
+            indexing.index_document(document.pk, embedder=FakeEmbedder())
             document.refresh_from_db()
         return document
 

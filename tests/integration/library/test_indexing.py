@@ -1,7 +1,7 @@
 """A document's way in, against a real Postgres, with the real parser process and the bundled model."""
 
-import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import psycopg
@@ -10,10 +10,10 @@ from django.db import connection, connections
 from django.utils import timezone
 
 from retrieval import library, tasks
-from retrieval.embeddings.factory import configured
 from retrieval.errors import EmbeddingThrottled
 from retrieval.ingestion import indexing, storage
 from retrieval.models import Chunk, Document
+from tests.integration.library.conftest import FakeEmbedder
 
 pytestmark = pytest.mark.django_db(transaction=True)
 FIRST = "# Leave\n\nYou get 25 days of annual leave.\n"
@@ -44,10 +44,8 @@ def changes(document: Document) -> int:
     return rows("SELECT count(*) FROM retrieval_change WHERE document_id = %s", document.pk)[0][0]
 
 
-class Interrupting:
-    """The bundled embedder, but something happens when it is first asked."""
-
-    name, dimensions = "all-MiniLM-L6-v2", 384
+class Interrupting(FakeEmbedder):
+    """An embedder that, when it is first asked, lets something else happen."""
 
     def __init__(self, action: Callable[[], None]) -> None:
         self.action = action
@@ -55,7 +53,7 @@ class Interrupting:
     def embed_documents(self, texts):
         action, self.action = self.action, lambda: None
         action()
-        return configured().embed_documents(texts)
+        return super().embed_documents(texts)
 
 
 def index(document: Document, *, meanwhile: Callable[[], None]) -> None:
@@ -65,25 +63,21 @@ def index(document: Document, *, meanwhile: Callable[[], None]) -> None:
 
 def elsewhere(action: Callable[[], object]) -> None:
     """Runs the action in a thread of its own, with a connection of its own, to its end."""
-    failures: list[BaseException] = []
 
     def work() -> None:
         try:
             action()
-        except BaseException as error:
-            failures.append(error)
         finally:
             connections.close_all()
 
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
-    if failures:
-        raise failures[0]
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(work).result()
 
 
 def test_a_document_becomes_ready_with_chunks_vectors_and_a_change(add):
-    document = add(FIRST)
+    document = add(FIRST, index=False)
+    indexing.index_document(document.pk)  # with the bundled model
+    document.refresh_from_db()
     assert (document.status, document.progress, document.title) == ("ready", 100, "Leave")
     assert document.published_hash == document.content_hash
     assert texts(document) == ["You get 25 days of annual leave."]
@@ -93,13 +87,13 @@ def test_a_document_becomes_ready_with_chunks_vectors_and_a_change(add):
 
 def test_indexing_twice_changes_nothing(add):
     document = add(FIRST)
-    indexing.index_document(document.pk)
+    indexing.index_document(document.pk, embedder=FakeEmbedder())
     assert changes(document) == 1
 
 
 def test_indexing_by_force_publishes_again(add):
     document = add(FIRST)
-    indexing.index_document(document.pk, force=True)
+    indexing.index_document(document.pk, force=True, embedder=FakeEmbedder())
     assert changes(document) == 2
     assert texts(document) == ["You get 25 days of annual leave."]
 
@@ -108,7 +102,7 @@ def test_a_replaced_document_is_searchable_as_before_until_the_new_is_ready(add)
     document = add(FIRST)
     library.replace(document, "a.md", [SECOND.encode()])
     assert texts(document) == ["You get 25 days of annual leave."]
-    indexing.index_document(document.pk)
+    indexing.index_document(document.pk, embedder=FakeEmbedder())
     assert texts(document) == ["You get 30 days of annual leave."]
     assert every_vector() == 1
 
@@ -116,7 +110,7 @@ def test_a_replaced_document_is_searchable_as_before_until_the_new_is_ready(add)
 def test_a_replacement_that_fails_leaves_the_old_text_searchable(add):
     document = add(FIRST)
     library.replace(document, "a.md", [b"   "])
-    indexing.index_document(document.pk)
+    indexing.index_document(document.pk, embedder=FakeEmbedder())
     document.refresh_from_db()
     assert (document.status, document.reason) == ("failed", "The file is empty.")
     assert texts(document) == ["You get 25 days of annual leave."]
@@ -151,7 +145,7 @@ def test_two_workers_do_not_work_on_one_document(add):
 
     def second() -> None:
         with pytest.raises(indexing.DocumentBusy):
-            indexing.index_document(document.pk)
+            indexing.index_document(document.pk, embedder=FakeEmbedder())
 
     index(document, meanwhile=lambda: elsewhere(second))
     assert changes(document) == 1
@@ -191,7 +185,7 @@ def test_hooks_are_told_which_chunks_are_gone(add):
         document = add(FIRST)
         before = frozenset(Chunk.objects.values_list("content_hash", flat=True))
         library.replace(document, "a.md", [SECOND.encode()])
-        indexing.index_document(document.pk)
+        indexing.index_document(document.pk, embedder=FakeEmbedder())
     finally:
         indexing.on_publish.remove(hook)
     assert told == [(document.pk, frozenset()), (document.pk, before)]
@@ -226,14 +220,14 @@ def test_a_passing_fault_leaves_the_document_queued(add):
         index(document, meanwhile=throttle)
     document.refresh_from_db()
     assert (document.status, document.attempts) == ("queued", 0)
-    indexing.index_document(document.pk)
+    indexing.index_document(document.pk, embedder=FakeEmbedder())
     assert texts(document) == ["You get 25 days of annual leave."]
 
 
 def test_a_file_that_stopped_the_worker_three_times_fails(add):
     document = add(FIRST, index=False)
     Document.objects.filter(pk=document.pk).update(status="parsing", attempts=3)
-    indexing.index_document(document.pk)
+    indexing.index_document(document.pk, embedder=FakeEmbedder())
     document.refresh_from_db()
     assert document.status == "failed"
     assert "stopped the worker three times" in document.reason

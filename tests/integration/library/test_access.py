@@ -1,0 +1,243 @@
+"""Who may do what, on every endpoint and page: a superuser, a librarian and a member of People, a stranger."""
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
+
+from answering import tokens
+from retrieval.models import Collection, Document
+
+pytestmark = pytest.mark.django_db(transaction=True)
+TEXT = "# Leave\n\nYou get 25 days of annual leave.\n"
+EVERYONE = ("superuser", "librarian", "member", "stranger")
+
+
+def upload(text: str = TEXT, name: str = "leave.md") -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, text.encode())
+
+
+@pytest.fixture
+def document(add, cast) -> Document:
+    return add(TEXT, "leave.md")
+
+
+@pytest.fixture
+def api(cast):
+    """Calls the HTTP interface as somebody of the cast; gives status and JSON."""
+
+    def call(who: str, method: str, path: str, **data):
+        token = tokens.create(getattr(cast, who))
+        client = Client(headers={"Authorization": f"Bearer {token}"})
+        if method == "put":
+            response = client.put(path, encode_multipart(BOUNDARY, data), MULTIPART_CONTENT)
+        else:
+            response = getattr(client, method)(path, data)
+        return response.status_code, response.json() if response.content else None
+
+    return call
+
+
+def statuses(call) -> dict[str, int]:
+    return {who: call(who) for who in EVERYONE}
+
+
+# ---- the HTTP interface
+
+
+def test_only_people_with_access_may_follow_a_document(api, document):
+    path = f"/api/v1/documents/{document.pk}"
+    found = statuses(lambda who: api(who, "get", path)[0])
+    assert found == {"superuser": 200, "librarian": 200, "member": 200, "stranger": 404}
+
+
+def test_a_followed_document_tells_status_progress_reason_and_chunks(api, document):
+    _, state = api("member", "get", f"/api/v1/documents/{document.pk}")
+    assert {key: state[key] for key in ("status", "progress", "reason", "chunks")} == {
+        "status": "ready",
+        "progress": 100,
+        "reason": "",
+        "chunks": 1,
+    }
+
+
+def test_a_document_that_may_not_be_seen_is_answered_like_one_that_does_not_exist(api, document):
+    hidden = api("stranger", "get", f"/api/v1/documents/{document.pk}")
+    missing = api("stranger", "get", "/api/v1/documents/00000000-0000-0000-0000-000000000000")
+    assert (
+        hidden == missing == (404, {"error": {"code": "not_found", "message": "There is no such document."}})
+    )
+
+
+def test_only_librarians_may_add(api, people):
+    found = statuses(
+        lambda who: api(who, "post", "/api/v1/documents", file=upload(name=f"{who}.md"), collection="people")[
+            0
+        ]
+    )
+    assert found == {"superuser": 202, "librarian": 202, "member": 403, "stranger": 403}
+
+
+def test_an_added_file_is_accepted_with_its_page(api, people):
+    _, body = api("librarian", "post", "/api/v1/documents", file=upload(), collection="people")
+    assert body == {"id": body["id"], "status": "queued", "url": f"/d/{body['id']}/"}
+
+
+def test_a_librarian_may_not_add_where_they_may_not_read(api, board):
+    assert api("librarian", "post", "/api/v1/documents", file=upload(), collection="board")[0] == 404
+    assert not Document.objects.exists()
+
+
+def test_a_new_collection_is_made_by_its_first_document_and_read_by_superusers_alone(api, cast):
+    status, body = api("librarian", "post", "/api/v1/documents", file=upload(), collection="new-one")
+    assert status == 202
+    collection = Collection.objects.get(slug="new-one")
+    assert (collection.created_by, collection.groups.count()) == (cast.librarian, 0)
+    found = statuses(lambda who: api(who, "get", f"/api/v1/documents/{body['id']}")[0])
+    assert found == {"superuser": 200, "librarian": 200, "member": 404, "stranger": 404}
+
+
+@pytest.mark.parametrize("slug", ["", "Not a slug", "../x", "-"])
+def test_a_collection_needs_a_usable_name(api, slug):
+    status, _ = api("superuser", "post", "/api/v1/documents", file=upload(), collection=slug)
+    assert status in {404, 422}
+    assert not Collection.objects.filter(slug=slug).exists()
+
+
+def test_a_file_over_the_limit_is_refused_by_how_much(api, people, settings):
+    settings.MAX_DOCUMENT_MB = 1
+    status, body = api(
+        "librarian", "post", "/api/v1/documents", file=upload("x" * 2**21), collection="people"
+    )
+    assert (status, body["error"]["code"]) == (413, "too_large")
+    assert "2.0 MB, over the limit of 1.0 MB" in body["error"]["message"]
+
+
+def test_only_librarians_may_replace(api, document):
+    path = f"/api/v1/documents/{document.pk}"
+    found = statuses(lambda who: api(who, "put", path, file=upload(f"New text of {who}."))[0])
+    assert found == {"superuser": 202, "librarian": 202, "member": 403, "stranger": 404}
+    document.refresh_from_db()
+    assert document.status == "queued"
+
+
+@pytest.mark.parametrize(
+    ("who", "status"), [("superuser", 204), ("librarian", 204), ("member", 403), ("stranger", 404)]
+)
+def test_only_librarians_may_delete(api, document, who, status):
+    assert api(who, "delete", f"/api/v1/documents/{document.pk}")[0] == status
+    assert Document.objects.exists() == (status != 204)
+
+
+def test_a_group_that_loses_a_collection_loses_its_documents_at_once(api, document, people):
+    people.groups.clear()
+    assert api("member", "get", f"/api/v1/documents/{document.pk}")[0] == 404
+
+
+def test_an_account_that_is_switched_off_sees_nothing(cast, as_user, document):
+    client = as_user(cast.member)
+    User.objects.filter(pk=cast.member.pk).update(is_active=False)
+    assert client.get(f"/d/{document.pk}/").status_code in {302, 404}
+
+
+# ---- the pages
+
+
+def pages(cast, as_user, path: str, method: str = "get", **data) -> dict[str, int]:
+    return statuses(lambda who: getattr(as_user(getattr(cast, who)), method)(path, data).status_code)
+
+
+def test_the_library_is_for_people_who_may_add(cast, as_user):
+    found = pages(cast, as_user, "/library/")
+    assert found == {"superuser": 200, "librarian": 200, "member": 403, "stranger": 403}
+
+
+def test_the_library_shows_only_collections_of_the_librarian(cast, as_user, document, board):
+    page = as_user(cast.librarian).get("/library/").content.decode()
+    assert "People" in page
+    assert "Board" not in page
+    assert as_user(cast.librarian).get("/library/?collection=board").status_code == 404
+
+
+def test_a_document_is_read_by_those_with_access(cast, as_user, document):
+    found = pages(cast, as_user, f"/d/{document.pk}/")
+    assert found == {"superuser": 200, "librarian": 200, "member": 200, "stranger": 404}
+
+
+async def test_an_original_is_downloaded_by_those_with_access(cast, async_as_user, document):
+    found = {}
+    for who in EVERYONE:
+        response = await (await async_as_user(getattr(cast, who))).get(f"/d/{document.pk}/file")
+        found[who] = response.status_code
+        if response.streaming:
+            assert b"".join([piece async for piece in response]).decode() == TEXT
+    assert found == {"superuser": 200, "librarian": 200, "member": 200, "stranger": 404}
+
+
+async def test_an_original_is_never_a_page_of_ours(cast, async_as_user, document):
+    response = await (await async_as_user(cast.member)).get(f"/d/{document.pk}/file")
+    assert [piece async for piece in response]
+    assert response["Content-Disposition"] == 'attachment; filename="leave.md"'
+    assert response["Content-Type"] == "application/octet-stream"
+    assert response["X-Content-Type-Options"] == "nosniff"
+    assert "sandbox" in response["Content-Security-Policy"]
+
+
+async def test_a_stranger_without_login_is_sent_to_log_in(document, async_client):
+    response = await async_client.get(f"/d/{document.pk}/file")
+    assert response["Location"].startswith("/accounts/login/")
+
+
+def test_an_uploader_who_may_not_read_follows_but_does_not_read(cast, as_user, api, add, board):
+    document = add(TEXT, to=board, by=cast.librarian)
+    assert api("librarian", "get", f"/api/v1/documents/{document.pk}")[0] == 200
+    assert as_user(cast.librarian).get(f"/d/{document.pk}/").status_code == 404
+
+
+ACTIONS = ("retry", "replace", "move", "delete")
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_members_and_strangers_may_do_nothing(cast, as_user, document, action):
+    found = {}
+    for who in ("member", "stranger"):
+        found[who] = as_user(getattr(cast, who)).post(f"/library/{document.pk}/{action}/").status_code
+    assert found == {"member": 403, "stranger": 403}
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_a_librarian_may_do_nothing_with_documents_out_of_sight(cast, as_user, add, board, action):
+    document = add(TEXT, to=board)
+    path = f"/library/{document.pk}/{action}/"
+    response = as_user(cast.librarian).post(path, {"collection": "people", "file": upload("other")})
+    assert response.status_code == 404
+    document.refresh_from_db()
+    assert (document.collection, document.status) == (board, "ready")
+
+
+def test_a_librarian_may_not_move_a_document_where_they_may_not_read(cast, as_user, document, board):
+    response = as_user(cast.librarian).post(f"/library/{document.pk}/move/", {"collection": "board"})
+    assert response.status_code == 404
+    document.refresh_from_db()
+    assert document.collection.slug == "people"
+
+
+def test_actions_change_nothing_when_asked_by_get(cast, as_user, document):
+    client = as_user(cast.superuser)
+    found = {action: client.get(f"/library/{document.pk}/{action}/").status_code for action in ACTIONS}
+    assert set(found.values()) == {405}
+
+
+def test_a_librarian_gives_a_new_collection_to_their_own_groups_alone(cast, as_user, people):
+    client = as_user(cast.librarian)
+    mine = people.groups.get()
+    client.post("/library/collections/", {"name": "Rules", "groups": [mine.pk]})
+    assert list(Collection.objects.get(slug="rules").groups.all()) == [mine]
+
+
+@pytest.mark.parametrize(
+    "path", ["/library/", "/library/states/", "/d/00000000-0000-0000-0000-000000000000/"]
+)
+def test_without_login_every_page_asks_for_it(client, db, path):
+    assert client.get(path)["Location"].startswith("/accounts/login/")
