@@ -301,7 +301,8 @@ def _finish_untrue(seen: Seen, last: Frame) -> list[str]:
     codes, finish = last["degraded"], last["finish"]
     failed = any(code.startswith("generate_") for code in codes)
     down = seen.cell["model_a"] in DOWN and seen.cell["model_b"] in DOWN
-    expected = "complete" if not failed else "cached" if "similar_answer" in codes else "extractive"
+    short = "partial" if "stream_cut" in codes else "complete"
+    expected = short if not failed else "cached" if "similar_answer" in codes else "extractive"
     wrong = []
     if finish != expected:
         wrong.append(f"finish {finish}, though {codes} says {expected}")
