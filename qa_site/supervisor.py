@@ -26,7 +26,7 @@ class Job:
     name: str
     command: Sequence[str]
     stop_signal: int = signal.SIGTERM
-    patience: float = 5.0
+    patience: float = 3.0
     nice: int = 0
     pass_fds: tuple[int, ...] = ()
 
@@ -78,9 +78,10 @@ class Supervisor:
         alive = [running for running in self._running if running.process.poll() is None]
         for running in alive:
             running.process.send_signal(running.job.stop_signal)
+        asked = time.monotonic()
         for running in alive:
             try:
-                running.process.wait(running.job.patience)
+                running.process.wait(max(0.0, asked + running.job.patience - time.monotonic()))
             except subprocess.TimeoutExpired:
                 os.killpg(running.process.pid, signal.SIGKILL)  # a session of its own: its children too
                 running.process.wait()

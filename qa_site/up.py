@@ -145,10 +145,11 @@ def web_job(number: int, listener: socket.socket) -> Job:
 
 
 def worker_job() -> Job:
-    """Nice, so that reading documents never holds up a question. SIGQUIT: the document at hand goes back."""
+    """Nice, so that reading documents never holds up a question. SIGQUIT: the document at hand goes back to
+    the queue; when there is no time for that, the sweeper finds it."""
     options = ["--concurrency", "1", "--loglevel", "INFO", "--without-gossip", "--without-mingle"]
     command = [sys.executable, "-m", "celery", "-A", "qa_site.celery:app", "worker", *options]
-    return Job("worker", command, stop_signal=SIGQUIT, patience=5.0, nice=10)
+    return Job("worker", command, stop_signal=SIGQUIT, patience=2.0, nice=10)
 
 
 def beat_job() -> Job:
