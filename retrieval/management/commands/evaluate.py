@@ -44,7 +44,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["k"] < 1:
             raise CommandError("--k must be 1 or more.")
-        signal.signal(signal.SIGTERM, _end)
+        before = signal.signal(signal.SIGTERM, _end)
         console = Console(stderr=True)
         try:
             labelled = read_set(options["dir"])
@@ -59,6 +59,8 @@ class Command(BaseCommand):
                     result = asyncio.run(_measure(labelled, scratch, configured(), options["k"]))
         except RetrievalError as error:
             raise CommandError(str(error)) from error
+        finally:
+            signal.signal(signal.SIGTERM, before)
         if options["json"]:
             self.stdout.write(json.dumps({leg: asdict(result[leg]) for leg in LEGS}))
         else:
@@ -93,7 +95,6 @@ async def _measure(labelled: LabelledSet, scratch: Loaded, embedder: Embedder, k
             return await _ask_all(labelled, scratch, lexical, _nearest(embedder, vectors, scratch), k)
     finally:
         await lexical.aclose()
-        await embedder.aclose()
 
 
 def _nearest(embedder: Embedder, vectors: VectorIndex, scratch: Loaded) -> Callable[[str], Any]:

@@ -1,0 +1,60 @@
+import pytest
+
+from retrieval.evidence import THRESHOLD, answerability
+from retrieval.passages import Hit, Passage, Ranking
+
+LEAVE = "Employees get 25 days of annual leave a year. Unused days of annual leave lapse in March."
+PARKING = "Parking is free for visitors."
+
+
+def passage(text: str, number: int = 1) -> Passage:
+    return Passage(number, "d", "people", 1, "Handbook", "", None, 0, text, "", 0.0)
+
+
+def leg(name: str, *scores: float) -> Ranking:
+    return Ranking(name, tuple(Hit(number, score) for number, score in enumerate(scores, 1)))
+
+
+GOOD = [passage(LEAVE), passage(PARKING, 2)]
+CASES = {
+    "both legs": (leg("lexical", 18.0, 2.0), leg("vector", 0.72, 0.4, 0.3)),
+    "words alone": (leg("lexical", 18.0, 2.0), None),
+    "meaning alone": (None, leg("vector", 0.72, 0.4, 0.3)),
+}
+WEAK = {
+    "both legs": (leg("lexical", 3.0, 2.0), leg("vector", 0.18, 0.15, 0.1)),
+    "words alone": (leg("lexical", 3.0), None),
+    "meaning alone": (None, leg("vector", 0.18, 0.15, 0.1)),
+}
+
+
+@pytest.mark.parametrize("legs", CASES)
+def test_a_question_that_the_passages_answer_is_answerable(legs):
+    assert answerability("How many days of annual leave do I get?", GOOD, *CASES[legs]) >= THRESHOLD
+
+
+@pytest.mark.parametrize("legs", WEAK)
+def test_an_off_topic_question_is_not(legs):
+    question = "what size wipers does this car take"
+    assert answerability(question, [passage(PARKING)], *WEAK[legs]) < THRESHOLD
+
+
+def test_without_passages_nothing_is_answerable():
+    assert answerability("annual leave", [], leg("lexical"), None) == 0.0
+
+
+def test_more_of_the_question_in_the_passage_says_more():
+    legs = CASES["both legs"]
+    fewer = answerability("How many days of annual leave, zebra, quokka?", GOOD, *legs)
+    assert fewer < answerability("How many days of annual leave?", GOOD, *legs)
+
+
+def test_cosines_of_another_model_are_left_aside():
+    legs = (leg("lexical", 18.0), leg("vector", 0.99, 0.98, 0.97))
+    question = "How many days of annual leave do I get?"
+    alone = answerability(question, GOOD, legs[0], None)
+    assert answerability(question, GOOD, *legs, cosines=False) == alone
+
+
+def test_a_question_without_content_words_does_not_fail():
+    assert 0 <= answerability("what is it?", GOOD, leg("lexical"), leg("vector", 0.2)) <= 1
