@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from .errors import UpstreamError, UpstreamMalformed, UpstreamRejected, UpstreamThrottled, UpstreamTimeout
 from .resilience.breaker import Breaker, Call, Thresholds
 from .resilience.deadline import Clock, Deadline
-from .resilience.hedging import HedgeDelay, size_class
+from .resilience.hedging import HedgeDelay
 from .resilience.limiter import AdaptiveLimiter, LimitSettings, Slot
 from .resilience.observing import Observer
 from .resilience.pulse import Pulse
@@ -177,9 +177,16 @@ class Attempt:
             if self.route.limiter.adaptive.exhausted or not self.route.closed:
                 self._call.fail(error.retry_after, at_once=True)
         elif isinstance(error, UpstreamTimeout):
-            self.route.delays.observe(self.name, self.request.size, self.route.clock() - self._started)
-            self._call.fail()
+            self._timed_out()
         elif not isinstance(error, UpstreamRejected):
+            self._call.fail()
+
+    def _timed_out(self) -> None:
+        """A hedge may have had little of the budget left: that it did not make it says nothing of its
+        upstream."""
+        waited, size = self.route.clock() - self._started, self.request.size
+        if waited >= self.route.delays.delay(self.name, size):
+            self.route.delays.observe(self.name, size, waited)
             self._call.fail()
 
     def _broke(self, error: UpstreamError) -> UpstreamError:
@@ -188,3 +195,8 @@ class Attempt:
         if not self.request.deadline.expired:
             self._call.fail()
         return error
+
+
+def size_class(tokens: int) -> int:
+    """Prompts up to 512, 1,024, 2,048 … tokens: latencies are only compared within a class."""
+    return max(0, (max(tokens, 1) - 1).bit_length() - 9)

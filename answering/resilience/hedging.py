@@ -150,15 +150,15 @@ class HedgeDelay:
     """How long to wait for a dependency's first token before asking elsewhere, by size of the prompt. In
     seconds.
 
-    `floor` until there are `enough` samples, and never less. A size with few samples of its own borrows from
-    all."""
+    `floor` until there are `enough` samples, and never less; `ceiling` should leave the hedge half of the
+    budget. A size with few samples of its own borrows from all."""
 
     def __init__(
         self,
         quantile: float = 0.95,
         *,
         floor: float = 0.150,
-        ceiling: float = 2.0,
+        ceiling: float = 1.5,
         window: int = 300,
         enough: int = 8,
     ) -> None:
@@ -186,11 +186,6 @@ class HedgeDelay:
             return self._floor
         # Where all calls take about as long, the slowest twentieth is not late.
         return min(max(late, MARGIN * usual, self._floor), self._ceiling)
-
-
-def size_class(tokens: int) -> int:
-    """Prompts up to 512, 1,024, 2,048 … tokens: latencies are only compared within a class."""
-    return max(0, (max(tokens, 1) - 1).bit_length() - 9)
 
 
 @dataclass(slots=True)

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from answering.attempts import size_class
 from answering.resilience.hedging import (
     HedgeBudget,
     HedgeDelay,
@@ -16,7 +17,6 @@ from answering.resilience.hedging import (
     Why,
     Window,
     hedged,
-    size_class,
 )
 from tests.clock import autojump
 
