@@ -20,6 +20,7 @@ LENGTH = 0.3  # how much BM25 minds a sentence's length; at its usual 0.75 a bar
 NEIGHBOURS = (0.4, 0.16)  # of the score of its neighbours, next and next but one, that a sentence gets
 RANK = 0.25  # sentences of the passage at rank r count 1 / (1 + RANK * r)
 OPENING = 0.1  # of the best score, that a passage's first sentence gets: it says what the passage is of
+FITS = 0.5  # of its own worth, that a sentence gains that holds the kind of thing that is asked for
 SHORT = 1200  # characters of all passages together that need no trimming
 GAP = "…"
 
@@ -27,6 +28,33 @@ _STOP = re.compile(r"(?:[.!?]+[\"”’')\]]*(?=\s)|[。！？]+|\n)")
 _ABBREVIATED = re.compile(
     r"(?:\b(?:e\.g|i\.e|etc|vs|cf|approx|no|nos|inc|ltd|co|corp|dr|mr|mrs|ms|st|fig|sec|art|al|dept|u\.s|u\.k)|\b[a-z])\.$",
     re.IGNORECASE,
+)
+_NUMBER = re.compile(
+    r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty|fifty"
+    r"|hundred|thousand|million|billion|half|third|quarter|once|twice|none|unlimited)\b",
+    re.IGNORECASE,
+)
+_TIME = re.compile(
+    r"\d|\b(?:january|february|march|april|may|june|july|august|september|october|november|december|(?:mon|tues"
+    r"|wednes|thurs|fri|satur|sun)day|noon|midnight|daily|weekly|monthly|quarterly|yearly|annually|century)\b",
+    re.IGNORECASE,
+)
+# What is asked for -> what an answer to it holds.
+_KINDS = (
+    (
+        re.compile(
+            r"\bhow (?:many|much|long|often|old|far|big|large|high|tall|fast)\b"
+            r"|\b(?:number|amount|percent\w*|rate|cost|price|limit|maximum|minimum) of\b",
+            re.IGNORECASE,
+        ),
+        _NUMBER,
+    ),
+    (
+        re.compile(
+            r"\bwhen\b|\b(?:what|which|by what) (?:date|day|month|year|time)\b|\bdeadline\b", re.IGNORECASE
+        ),
+        _TIME,
+    ),
 )
 _PAUSE = re.compile(r"[;:,]\s")
 _ITEM = re.compile(r"\s*(?:[-*+•▪◦‣|#>]|\d{1,3}[.)]\s|[a-z][.)]\s|```)")
@@ -97,6 +125,7 @@ def _scored(question: str, texts: tuple[str, ...]) -> tuple[Sentence, ...]:
     if not places:
         return ()
     own = _scores(question, [words for _, sentences in read for words in sentences])
+    own *= _fit(question, [texts[at][start:end] for at, start, end in places])
     scores = _with_context(own, np.array([at for at, _, _ in places]))
     return tuple(Sentence(*place, float(score)) for place, score in zip(places, scores, strict=True))
 
@@ -112,6 +141,12 @@ def _scores(question: str, sentences: list[list[str]]) -> npt.NDArray[np.float64
     if not any(sentences):
         return np.zeros(len(sentences))
     return np.asarray(LuceneBM25(sentences, b=LENGTH).get_scores(query_terms(question)), dtype=np.float64)
+
+
+def _fit(question: str, sentences: list[str]) -> npt.NDArray[np.float64]:
+    """What each sentence's own worth is multiplied by: more where it holds a number, and a number is asked for."""
+    kinds = [held for asked, held in _KINDS if asked.search(question)]
+    return np.array([1 + FITS * any(held.search(one) for held in kinds) for one in sentences])
 
 
 def _with_context(own: npt.NDArray[np.float64], passages: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
