@@ -44,7 +44,7 @@ def test_nothing_is_said_when_nothing_fits():
 
 def test_each_passage_has_its_own_quote_best_first():
     other = passage("Annual leave days must be approved by your manager.", n=2)
-    answer = body(extract("How many annual leave days do employees get a year?", [passage(LEAVE), other]))
+    answer = body(extract("Which annual leave days do employees get a year?", [passage(LEAVE), other]))
     assert answer.index("28 days") < answer.index("[1]") < answer.index("approved by") < answer.index("[2]")
 
 
@@ -96,3 +96,9 @@ def test_every_word_comes_from_the_passages():
     )
     words = set(re.findall(r"\w+", re.sub(r"\[\d+\]", "", answer)))
     assert words <= set(re.findall(r"\w+", TABLE + LIST))
+
+
+def test_a_sentence_with_a_number_goes_first_where_a_number_is_asked_for():
+    other = passage("Annual leave you get is annual leave you take, with days of leave.", n=2)
+    answer = extract("How many days of annual leave do I get?", [other, passage(LEAVE)], most=1)
+    assert "28 days" in answer
