@@ -42,12 +42,13 @@ async def written(chat: Chat, question: str, answer: str) -> str:
     """A model's gist, or the plain one where it gives none."""
     messages = [Message("system", INSTRUCTION), Message("user", f"Question: {question}\n\nAnswer: {answer}")]
     try:
-        stream = await chat.open(
-            messages, max_tokens=80, deadline=Deadline.after(PATIENCE), request_id="gist"
-        )
-        async with aclosing(stream) as tokens:
-            text = "".join([token async for token in tokens])
-    except GenerationError:
+        async with asyncio.timeout(PATIENCE):
+            stream = await chat.open(
+                messages, max_tokens=80, deadline=Deadline.after(PATIENCE), request_id="gist"
+            )
+            async with aclosing(stream) as tokens:
+                text = "".join([token async for token in tokens])
+    except (GenerationError, TimeoutError):
         return gist(question, answer)
     return _cut(" ".join(text.split())) or gist(question, answer)
 

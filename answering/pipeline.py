@@ -22,7 +22,7 @@ from answering.stages import Run
 from answering.store import History
 from retrieval.passages import Ranking
 
-CANDIDATES = 40
+CANDIDATES = 100
 """Chunks that each leg gives to the fusion."""
 
 CACHE_BUDGET = 0.1
