@@ -79,6 +79,7 @@ async def measure(chosen: Sequence[Profile], user: int, *, faults: bool) -> tupl
 async def fault_matrix(user: int) -> list[Check]:
     """Every pair of faults, on pipelines and servers of its own."""
     print("faults: each dependency ok, slow, failing, hanging, and every pair …", file=sys.stderr, flush=True)
+    bed.forget()
     with watched():
         async with AsyncExitStack() as opened:
             stacks = [

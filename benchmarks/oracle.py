@@ -62,7 +62,9 @@ def best_reissue(first: Seconds, second: Seconds, *, extra: float, quantile: flo
 
 
 def quantile_of(values: Seconds, weights: Seconds, quantile: float) -> float:
-    """The least value with at least that share of the weight at or below it."""
+    """The least value with at least that share of the weight at or below it; infinite of nothing."""
+    if not len(values):
+        return math.inf
     order = np.argsort(values)
     reached = np.cumsum(weights[order]) / weights.sum()
     place = int(np.searchsorted(reached, quantile - 1e-12))
