@@ -269,12 +269,9 @@ def _parts(chunks: list[Chunk]) -> list[dict[str, Any]]:
 @require_GET
 async def download(request: HttpRequest, pk: UUID) -> HttpResponse | StreamingHttpResponse:
     """The original of what is searchable, as an attachment and never as a page of ours."""
-    user = await request.auser()
-    if not user.is_authenticated:
-        return redirect(f"{reverse('login')}?next={request.path}")
-    found = await _original(user, pk)
+    found = await _original(request, pk)
     if found is None:
-        raise Http404
+        return redirect(f"{reverse('login')}?next={request.path}")
     path, name, size = found
     response = StreamingHttpResponse(_pieces(path), content_type="application/octet-stream")
     response["Content-Length"] = str(size)
@@ -286,13 +283,14 @@ async def download(request: HttpRequest, pk: UUID) -> HttpResponse | StreamingHt
 
 
 @database_sync_to_async  # type: ignore[untyped-decorator]
-def _original(user: User, pk: UUID) -> tuple[Path, str, int] | None:
-    document = permissions.readable_documents(user).filter(pk=pk).first()
-    if document is None:
+def _original(request: HttpRequest, pk: UUID) -> tuple[Path, str, int] | None:
+    """The file, its name and size; None for who is not logged in. Raises Http404."""
+    if not request.user.is_authenticated:
         return None
+    document = get_object_or_404(permissions.readable_documents(request.user), pk=pk)
     path = storage.path_of(document.published_hash or document.content_hash)
     if not path.is_file():
-        return None
+        raise Http404
     return path, PurePosixPath(document.name).name, path.stat().st_size
 
 

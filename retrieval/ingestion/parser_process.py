@@ -5,6 +5,7 @@ and whatever it does to its parser ends with it. Requests are JSON lines on stdi
 in eight bytes and JSON. When stdin closes, the worker is gone and so is this process."""
 
 import contextlib
+import gc
 import json
 import os
 import resource
@@ -27,6 +28,7 @@ _PIECE = 1 << 20
 
 def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the worker decides when this ends
+    gc.freeze()  # a child's collector must not touch, and so copy, what all of them share
     waiting = b""
     while piece := os.read(_STDIN, _PIECE):
         waiting += piece

@@ -1,19 +1,27 @@
 """Tells open pages that a document has changed. A hint only: the pages read the row again, under their own
 access."""
 
+import asyncio
+import atexit
+import contextlib
 import logging
+import os
+import threading
 import time
 from typing import Any
 from uuid import UUID
 
-from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from redis.exceptions import RedisError
 
 logger = logging.getLogger(__name__)
 _APART = 0.4  # seconds between two hints of one document
 
+_PATIENCE = 5.0  # seconds
+
 _last: dict[UUID, float] = {}
+_starting = threading.Lock()
+_sender: tuple[int, asyncio.AbstractEventLoop, threading.Thread] | None = None
 
 
 def group_of_collection(collection_id: int) -> str:
@@ -37,15 +45,49 @@ def hint(document_id: UUID, collection_id: int, uploaded_by: int | None, *, urge
     sent = {group_of_collection(collection_id): message}
     if uploaded_by is not None:
         sent[group_of_user(uploaded_by)] = message | {"collection": None}
-    try:
-        _send(sent)
-    except (RedisError, OSError) as error:
-        logger.warning("Open library pages are not told of changes: %s", error)
+    asyncio.run_coroutine_threadsafe(_send(sent), _loop())
 
 
-@async_to_sync
 async def _send(sent: dict[str, dict[str, Any]]) -> None:
     layer = get_channel_layer()
-    if layer is not None:
-        for group, message in sent.items():
-            await layer.group_send(group, message)
+    if layer is None:
+        return
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            for group, message in sent.items():
+                await layer.group_send(group, message)
+    except (RedisError, OSError, TimeoutError) as error:
+        logger.warning("open library pages are not told of changes: %s", error)
+
+
+def _loop() -> asyncio.AbstractEventLoop:
+    """An event loop in a thread of its own, one a process: indexing waits for no hint, and the connection stays."""
+    global _sender
+    with _starting:
+        if _sender is None or _sender[0] != os.getpid():
+            loop = asyncio.new_event_loop()
+            thread = threading.Thread(target=loop.run_forever, name="hints", daemon=True)
+            thread.start()
+            _sender = (os.getpid(), loop, thread)
+            atexit.register(_stop)
+        return _sender[1]
+
+
+def _stop() -> None:
+    """Sends what is on its way and closes the connection."""
+    global _sender
+    sender, _sender = _sender, None
+    if sender is None or sender[0] != os.getpid():
+        return
+    _, loop, thread = sender
+    with contextlib.suppress(TimeoutError):
+        asyncio.run_coroutine_threadsafe(_settle(), loop).result(_PATIENCE)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(_PATIENCE)
+    if not thread.is_alive():
+        loop.close()
+
+
+async def _settle() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    await asyncio.gather(*others, return_exceptions=True)
