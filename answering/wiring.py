@@ -55,6 +55,9 @@ from retrieval.vectors import VectorIndex
 logger = logging.getLogger("answering")
 
 POOL_MIN, POOL_MAX = 4, 16
+INDEX_PATIENCE = 5.0
+"""Seconds for the first look at the lexical index."""
+
 DEPENDENCIES = ("lexical", "embedder", "vectors", "passages")
 
 BUSY = 16
@@ -110,6 +113,10 @@ class Wiring:
     quotas: Quotas
 
     async def start(self) -> None:
+        """Ready to answer, as far as what it needs is there; an index that is still being made answers in part."""
+        await asyncio.to_thread(
+            self.follower.wait_for, lambda: self.follower.index.index is not None, INDEX_PATIENCE
+        )
         await self.recovery.start()
         with suppress(PoolTimeout):
             await self.pool.wait(POOL_PATIENCE)
@@ -195,9 +202,14 @@ async def build() -> Wiring:
     vectors = VectorIndex(pool, model=embedder.name, dimensions=embedder.dimensions)
     rankings = RankingCache(lambda: follower.revision, on_result=count_cache)
     words, meaning = CachedLexical(searches, rankings), CachedVectors(vectors, rankings)
-    cached = CachedEmbedder(hedged(embedder, observer), redis, on_result=count_cache)
+    hedges = HedgeBudget()
+    cached = CachedEmbedder(hedged(embedder, hedges, observer), redis, on_result=count_cache)
     models = upstreams()
-    generator = Generator(models, observer=observer) if models else None
+    generator = (
+        Generator(models, hedge_budget=hedges, hedge_delay=hedge_delay(), observer=observer)
+        if models
+        else None
+    )
     answers = AnswerCache(pool, model=",".join(model.model for model in models), on_result=count_cache)
     ahead = Prefetch(words, pool, classifier, on_result=count_prefetch, similar=answers.similar)
     store, budgets = RunStore(pool, owner=owner), Budgets.from_milliseconds(settings.BUDGETS_MS)
@@ -254,11 +266,15 @@ def gist_writer(store: RunStore, generator: Generator | None) -> GistWriter | No
     return GistWriter(store, chat, busy=lambda: generator.expected_wait("batch") > 0)
 
 
-def hedged(embedder: Embedder, observer: MetricsObserver) -> Embedder:
+def hedge_delay() -> HedgeDelay:
+    return HedgeDelay(floor=settings.HEDGE_DELAY_MIN_MS / 1000, ceiling=settings.HEDGE_DELAY_MAX_MS / 1000)
+
+
+def hedged(embedder: Embedder, budget: HedgeBudget, observer: MetricsObserver) -> Embedder:
     """A server's embedder with a second call where the first is late; the bundled one as it is."""
     if not settings.HAS_REMOTE_EMBEDDER or isinstance(embedder, NoEmbedder):
         return embedder
-    return HedgedEmbedder(embedder, Hedger("embedder", HedgeBudget(), HedgeDelay(), observer=observer))
+    return HedgedEmbedder(embedder, Hedger("embedder", budget, hedge_delay(), observer=observer))
 
 
 def start_follower() -> Follower:

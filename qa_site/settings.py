@@ -201,7 +201,13 @@ BUDGETS_MS = {
         "answer": 20_000,
     }.items()
 }
-QUOTA_PER_MINUTE = env.integer("QUOTA_PER_MINUTE", 60, low=0, high=1_000_000)  # 0: no limit
+HEDGE_DELAY_MIN_MS = env.integer("HEDGE_DELAY_MIN_MS", 150, low=150, high=10_000)
+HEDGE_DELAY_MAX_MS = env.integer("HEDGE_DELAY_MAX_MS", 1500, low=150, high=60_000)
+if HEDGE_DELAY_MAX_MS < HEDGE_DELAY_MIN_MS:
+    raise env.BadSetting(
+        "HEDGE_DELAY_MAX_MS", str(HEDGE_DELAY_MAX_MS), f"at least HEDGE_DELAY_MIN_MS={HEDGE_DELAY_MIN_MS}"
+    )
+QUOTA_PER_MINUTE = env.integer("QUOTA_PER_MINUTE", 600, low=0, high=1_000_000)  # 0: no limit
 WEB = env.integer("WEB", 1, low=1, high=64)
 
 # ---- logs: lines for people on a terminal, else one JSON object a line
