@@ -24,6 +24,9 @@ from retrieval.search import search
 
 SEARCH_MOST = 100
 
+REQUEST_ID = "X-Request-ID"
+"""The run, as logs, traces and upstream calls name it."""
+
 SSE_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
@@ -107,21 +110,22 @@ async def ask(request: HttpRequest, body: AskBody) -> HttpResponse | StreamingHt
     question = read_ask(fields, request.auth, "api")  # type: ignore[attr-defined]
     frames = await (await wiring()).ask(question)
     if "text/event-stream" in request.headers.get("Accept", ""):
-        return _stream(frames)
-    return _whole(await whole(frames))
+        return _stream(question.run, frames)
+    return _whole(question.run, await whole(frames))
 
 
 @router.get("runs/{run}", response=Answer, summary="An answer given before, or under way")
 async def get_run(request: HttpRequest, run: uuid.UUID) -> HttpResponse:
     frames = await (await wiring()).runs.follow(str(run), request.auth)  # type: ignore[attr-defined]
-    return _whole(await whole(frames))
+    return _whole(str(run), await whole(frames))
 
 
 @router.get("runs/{run}/events", summary="The frames of a run as server-sent events")
 async def get_events(request: HttpRequest, run: uuid.UUID, after: int = 0) -> StreamingHttpResponse:
     if after < 0:
         raise BadQuestion("`after` must be a whole number from 0.")
-    return _stream(await (await wiring()).runs.follow(str(run), request.auth, after))  # type: ignore[attr-defined]
+    frames = await (await wiring()).runs.follow(str(run), request.auth, after)  # type: ignore[attr-defined]
+    return _stream(str(run), frames)
 
 
 class Found(Schema):
@@ -153,11 +157,18 @@ async def get_search(
     return [{**asdict(passage), "url": passage.url} for passage in found]
 
 
-def _stream(frames: AsyncIterator[Frame]) -> StreamingHttpResponse:
-    return StreamingHttpResponse(events(frames), content_type="text/event-stream", headers=SSE_HEADERS)
+def _stream(run: str, frames: AsyncIterator[Frame]) -> StreamingHttpResponse:
+    headers = {**SSE_HEADERS, REQUEST_ID: run}
+    return StreamingHttpResponse(events(frames), content_type="text/event-stream", headers=headers)
 
 
-def _whole(body: dict[str, Any]) -> HttpResponse:
+def _whole(run: str, body: dict[str, Any]) -> HttpResponse:
+    response = _json(body)
+    response[REQUEST_ID] = run
+    return response
+
+
+def _json(body: dict[str, Any]) -> HttpResponse:
     if body.get("type") == "error":
         status = 503 if body["retry_after"] is not None else 500
         return error_response(status, body["code"], body["message"], body["retry_after"])

@@ -13,6 +13,7 @@ from answering.reply import Reply
 from answering.resilience.deadline import Deadline
 from answering.runs import LiveRun
 from answering.stages import Run
+from answering.tracing import Tracing
 
 logger = logging.getLogger("answering")
 
@@ -20,8 +21,9 @@ logger = logging.getLogger("answering")
 class Engine:
     """Answers runs with one set of parts."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, tracing: Tracing | None = None) -> None:
         self.parts = parts
+        self.tracing = tracing
 
     async def __call__(self, live: LiveRun) -> None:
         clock = asyncio.get_running_loop().time
@@ -35,6 +37,8 @@ class Engine:
         terminal = await self._terminal(run, reply, live.stop)
         live.log.write(terminal)
         _measure(run, terminal)
+        if self.tracing is not None:
+            self.tracing.finished(run, terminal.data.get("finish", "error"), terminal.data.get("route", ""))
         live.record.update(_record(run, reply, terminal))
         if terminal.data.get("finish") == "complete" and not run.degraded:
             self.parts.answers.remember(run.question, reply)

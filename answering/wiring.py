@@ -43,6 +43,8 @@ from answering.runs import RunManager
 from answering.sources import Sources
 from answering.store import Ask, Pool, RunStore
 from answering.streams import Chat
+from answering.tracing import Tracing
+from answering.tracing import configured as configured_tracing
 from retrieval.database import make_pool
 from retrieval.embeddings import Embedder, Vector, factory
 from retrieval.errors import EmbeddingError
@@ -108,6 +110,7 @@ class Wiring:
     embedder: Embedder
     generator: Generator | None
     gists: GistWriter | None
+    tracing: Tracing | None
     answers: AnswerCache
     anticipation: Anticipation
     quotas: Quotas
@@ -162,6 +165,8 @@ class Wiring:
             await self.generator.aclose()
         await asyncio.to_thread(self.follower.stop)
         self.parts.prompts.close()
+        if self.tracing is not None:
+            await asyncio.to_thread(self.tracing.close)
         await self.pool.close()
         await self.redis.aclose()
 
@@ -227,9 +232,10 @@ async def build() -> Wiring:
         generator=generator,
         pace=TokenPacer(Token.then),
     )
+    tracing = configured_tracing(settings.OTEL_EXPORTER_OTLP_ENDPOINT)
     gists = gist_writer(store, generator)
     runs = RunManager(
-        store, redis, Engine(parts), on_stored=gists.after if gists else lambda conversation: None
+        store, redis, Engine(parts, tracing), on_stored=gists.after if gists else lambda conversation: None
     )
     built = Wiring(
         pool=pool,
@@ -243,6 +249,7 @@ async def build() -> Wiring:
         embedder=embedder,
         generator=generator,
         gists=gists,
+        tracing=tracing,
         answers=answers,
         anticipation=Anticipation(
             words,

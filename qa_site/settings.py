@@ -201,6 +201,7 @@ BUDGETS_MS = {
         "answer": 20_000,
     }.items()
 }
+OTEL_EXPORTER_OTLP_ENDPOINT = env.url("OTEL_EXPORTER_OTLP_ENDPOINT", "", ("http", "https"))
 HEDGE_DELAY_MIN_MS = env.integer("HEDGE_DELAY_MIN_MS", 150, low=150, high=10_000)
 HEDGE_DELAY_MAX_MS = env.integer("HEDGE_DELAY_MAX_MS", 1500, low=150, high=60_000)
 if HEDGE_DELAY_MAX_MS < HEDGE_DELAY_MIN_MS:
