@@ -33,9 +33,9 @@ SHARES = (
     *[0.01] * 5,
     0.005,
     0.005,
-    0.005,
+    0.006,
     0.003,
-    0.002,
+    0.001,
 )
 """Of the rows, for 20 skewed collections; the first has what the others leave."""
 CHUNKS_A_DOCUMENT = 20
