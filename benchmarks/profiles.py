@@ -58,126 +58,126 @@ STEADY = Profile(
     "steady",
     "embedding 400 ms, each search 150 ms, first token 1.2 s, 100 tokens; 50 questions at once",
     rate=18,
-    count=900,
+    count=800,
     model={"first_token": "fixed:1200", "token_gap": "fixed:10", "tokens": 100},
     embedder={"embedding": "fixed:400"},
     search_delay=0.150,
-    baseline=300,
+    baseline=200,
     beside=False,
-    warm=60,
+    warm=50,
 )
 JAGGED = Profile(
     "jagged",
     "first token p50 0.2 s, p95 2.3 s, p99 8 s, 2 % hang; independent upstreams",
-    rate=28,
-    count=5200,
+    rate=22,
+    count=5100,
     model=dict(first_token="jagged", hang=0.02, **SHORT),
     budgets={"usable": 1500},
-    baseline=1200,
+    baseline=700,
 )
 CORRELATED = Profile(
     "correlated tail",
     "jagged, and half of all questions are equally slow at both upstreams",
-    rate=25,
-    count=1000,
+    rate=20,
+    count=700,
     model=dict(first_token="jagged", hang=0.02, correlation=0.5, **SHORT),
     budgets={"usable": 1500},
-    baseline=500,
+    baseline=250,
 )
 STALL_BEFORE = Profile(
     "stall before",
     "10 % of the streams never give a token, but keep the line busy",
-    rate=20,
-    count=600,
+    rate=18,
+    count=400,
     model=dict(first_token=CALM, hang=0.10, keepalive=0.5, **SHORT),
-    baseline=300,
+    baseline=150,
 )
 STALL_AFTER = Profile(
     "stall after",
     "10 % of the streams fall silent after 20 tokens",
-    rate=20,
-    count=600,
+    rate=18,
+    count=400,
     model=dict(first_token=CALM, stall=0.10, **SHORT),
-    baseline=300,
+    baseline=150,
 )
 CUT = Profile(
     "cut",
     "10 % of the streams are cut after 20 tokens",
-    rate=20,
-    count=400,
+    rate=18,
+    count=300,
     model=dict(first_token=CALM, cut=0.10, **SHORT),
-    baseline=200,
+    baseline=100,
 )
 THROTTLED = Profile(
     "429",
     "30 % of the first upstream's requests are throttled, with Retry-After: 1",
-    rate=20,
-    count=600,
+    rate=18,
+    count=400,
     model=dict(first_token=CALM, **SHORT),
     a={"throttled": 0.3, "retry_after": 1.0},
-    baseline=300,
+    baseline=150,
 )
 BURST = Profile(
     "5xx burst",
     "the first upstream fails 80 % for 3 s in every 10 s",
-    rate=20,
-    count=600,
+    rate=18,
+    count=480,
     model=dict(first_token=CALM, **SHORT),
     a={"burst_every": 10.0, "burst_for": 3.0, "burst_errors": 0.8},
-    baseline=300,
+    baseline=150,
 )
 DRIP = Profile(
     "slow drip",
     "5 % of the streams send a token a second",
-    rate=20,
-    count=400,
+    rate=18,
+    count=300,
     model=dict(first_token=CALM, drip=0.05, drip_gap=1.0, **SHORT),
-    baseline=200,
+    baseline=100,
 )
 REFUSED = Profile(
     "refused",
     "the first upstream refuses connections from 15 s on",
-    rate=25,
-    count=900,
+    rate=20,
+    count=700,
     model=dict(first_token=CALM, **SHORT),
     changes=[Change(OUTAGE_AT, "a", {"refuse": True})],
-    baseline=300,
+    baseline=200,
 )
 SILENT = Profile(
     "one hangs",
     "the first upstream answers nothing any more from 15 s on",
-    rate=25,
-    count=900,
+    rate=20,
+    count=700,
     model=dict(first_token=CALM, **SHORT),
     changes=[Change(OUTAGE_AT, "a", {"hang": 1.0})],
-    baseline=300,
+    baseline=200,
 )
 BOTH_FAIL = Profile(
     "both fail",
     "both upstreams answer 5xx from 10 s on",
-    rate=20,
-    count=500,
+    rate=18,
+    count=400,
     model=dict(first_token=CALM, **SHORT),
     changes=[Change(10.0, "a", {"errors": 1.0}), Change(10.0, "b", {"errors": 1.0})],
-    baseline=200,
+    baseline=100,
 )
 BOTH_HANG = Profile(
     "both hang",
     "both upstreams hang from 10 s on",
-    rate=20,
-    count=500,
+    rate=18,
+    count=400,
     model=dict(first_token=CALM, **SHORT),
     changes=[Change(10.0, "a", {"hang": 1.0}), Change(10.0, "b", {"hang": 1.0})],
-    baseline=200,
+    baseline=100,
 )
 EMBEDDER_HUNG = Profile(
     "embedder hung",
     "the embedder hangs from 5 s on",
-    rate=20,
-    count=500,
+    rate=18,
+    count=400,
     model=dict(first_token=CALM, **SHORT),
     changes=[Change(5.0, "embedder", {"embedding_hang": 1.0})],
-    baseline=200,
+    baseline=100,
 )
 POSTGRES_SLOW = Profile(
     "postgres slow",
@@ -191,14 +191,14 @@ POSTGRES_SLOW = Profile(
 REDIS_GONE = Profile(
     "redis gone",
     "Redis refuses connections from 5 s on",
-    rate=20,
-    count=400,
+    rate=18,
+    count=300,
     model=dict(first_token=CALM, **SHORT),
     changes=[Change(5.0, "redis", {"mode": "refuse"})],
     baseline=100,
 )
 
-PLACES = 8
+PLACES = 6
 SERVICE = 1.48  # seconds: first token 0.3, then 59 gaps of 20 ms
 CAPACITY = 2 * PLACES / SERVICE
 """Answers a second that both upstreams together can give, in the overload profiles."""
@@ -209,7 +209,7 @@ UNLOADED = Profile(
     "0.8 x capacity",
     f"upstreams with {PLACES} places each; questions at 0.8 x what they can answer",
     rate=0.8 * CAPACITY,
-    count=350,
+    count=260,
     model=LOADED,
     priorities=MIX,
 )
@@ -217,17 +217,17 @@ OVERLOAD = Profile(
     "3 x capacity",
     f"upstreams with {PLACES} places each, over which requests wait; questions at 3 x what they can answer",
     rate=3 * CAPACITY,
-    count=1300,
+    count=1000,
     model=LOADED,
     priorities=MIX,
-    baseline=600,
+    baseline=400,
     beside=False,
 )
 OVERLOAD_429 = Profile(
     "3 x, throttled",
     "the same, but over their places the upstreams answer 429",
     rate=3 * CAPACITY,
-    count=1300,
+    count=1000,
     model=dict(**LOADED, over_capacity="throttle", retry_after=1.0),
     priorities=MIX,
 )
