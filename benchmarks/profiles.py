@@ -69,7 +69,7 @@ STEADY = Profile(
 JAGGED = Profile(
     "jagged",
     "first token p50 0.2 s, p95 2.3 s, p99 8 s, 2 % hang; independent upstreams",
-    rate=22,
+    rate=24,
     count=5100,
     model=dict(first_token="jagged", hang=0.02, **SHORT),
     budgets={"usable": 1500},
