@@ -1,9 +1,11 @@
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from answering.upstream import Behaviour
+from benchmarks import profiles
 from benchmarks.arrivals import poisson
 from benchmarks.figures import quantile, shown
 from benchmarks.library import pages, questions
@@ -85,3 +87,9 @@ def test_a_figure_is_shown_in_its_unit():
         "10.0 %",
         "never",
     ]
+
+
+def test_every_profile_is_documented():
+    documented = (Path(__file__).parents[2] / "docs" / "performance.md").read_text()
+
+    assert [profile.name for profile in profiles.ALL if f"`{profile.name}`" not in documented] == []
