@@ -32,6 +32,20 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "qa_site.settings"
 settings.DATABASES["default"]["TEST"] = {"NAME": places.DATABASE_NAME}
 
 
+ORDER = ("unit", "integration", "acceptance", "browser")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is quick goes first. Browser tests go last: Playwright keeps an event loop running in this thread from its
+    first test on, beside which no other can run."""
+
+    def place(item: pytest.Item) -> int:
+        folder = item.path.relative_to(Path(__file__).parent).parts[0]
+        return ORDER.index(folder) if folder in ORDER else 0
+
+    items.sort(key=place)
+
+
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Servers]:
     """The bundled Postgres and Redis, running."""
