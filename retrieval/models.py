@@ -17,7 +17,9 @@ class Collection(models.Model):
     slug = models.SlugField(max_length=80, unique=True)
     name = models.CharField(max_length=200)
     groups = models.ManyToManyField(Group, blank=True, related_name="collections")
-    languages = models.JSONField(default=list, blank=True, help_text='Stemmed languages, such as ["en", "de"].')
+    languages = models.JSONField(
+        default=list, blank=True, help_text='Stemmed languages, such as ["en", "de"].'
+    )
     scratch = models.BooleanField(default=False, editable=False)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -45,7 +47,9 @@ class Document(models.Model):
     name = models.CharField(max_length=400, help_text="The file's name.")
     title = models.CharField(max_length=400, blank=True)
     content_hash = models.CharField(max_length=64, help_text="SHA-256 of the newest content, hex.")
-    published_hash = models.CharField(max_length=64, blank=True, help_text="SHA-256 of the content that is searchable.")
+    published_hash = models.CharField(
+        max_length=64, blank=True, help_text="SHA-256 of the content that is searchable."
+    )
     size = models.BigIntegerField(default=0, help_text="Bytes.")
     media_type = models.CharField(max_length=120, blank=True)
     status = models.CharField(max_length=12, choices=Status.choices, default=Status.QUEUED)
@@ -54,10 +58,14 @@ class Document(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0)
     chunk_count = models.PositiveIntegerField(default=0)
     page_count = models.PositiveIntegerField(default=0)
-    uploaded_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
+    uploaded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     changed_at = models.DateTimeField(auto_now=True)
-    heartbeat_at = models.DateTimeField(null=True, blank=True, help_text="When a worker last said it is at it.")
+    heartbeat_at = models.DateTimeField(
+        null=True, blank=True, help_text="When a worker last said it is at it."
+    )
     ready_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -76,8 +84,8 @@ class Document(models.Model):
 
 
 class Chunk(models.Model):
-    """A published piece of a document. The id is a hash of document, content and place, so COPY needs no RETURNING
-    and counts cannot be read from it."""
+    """A published piece of a document. The id is a hash of document, content and place, so COPY needs no
+    RETURNING and counts cannot be read from it."""
 
     id = models.BigIntegerField(primary_key=True)
     document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="chunks")
