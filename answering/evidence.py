@@ -13,6 +13,10 @@ from retrieval.passages import Passage, Ranking
 TOP = 8
 """Passages that are cited."""
 
+MODEL_THRESHOLD = 0.1
+"""Evidence below which not even a model is asked. It is told to say when the passages do not answer and reads them
+better than a formula does, so only what is plainly off every subject is kept from it."""
+
 POOLED = 16
 """Passages that are read, so that folding duplicates still leaves TOP."""
 
@@ -29,9 +33,15 @@ class Found:
 class Chooser:
     """Fuses rankings, reads the passages under the asker's scope, folds duplicates and judges the evidence."""
 
-    def __init__(self, pool: Pool, *, timeout: float) -> None:
+    def __init__(
+        self, pool: Pool, *, timeout: float, cosines: bool = True, threshold: float = evidence.THRESHOLD
+    ) -> None:
+        """`cosines`: whether the embedder's are on the scale that the evidence is calibrated for. `threshold`: the
+        evidence below which nothing is answered."""
         self.pool = pool
         self.timeout = timeout
+        self.cosines = cosines
+        self.threshold = threshold
 
     async def choose(
         self,
@@ -47,8 +57,8 @@ class Chooser:
         known = await passages.load(self.pool, chunks, scope, timeout=self.timeout)
         ranked = _ranked([known[chunk] for chunk in chunks if chunk in known], fused, words, meaning)
         kept = seated(dedupe.fold(ranked), extra, TOP)
-        answerable = evidence.answerability(question, kept, words, meaning) >= evidence.THRESHOLD
-        return Found(route(words, meaning), kept, bool(kept) and answerable)
+        found = evidence.answerability(question, kept, words, meaning, cosines=self.cosines)
+        return Found(route(words, meaning), kept, bool(kept) and found >= self.threshold)
 
     async def again(self, chunks: Sequence[int], scope: AccessScope) -> tuple[Passage, ...]:
         """The passages that a run has shown before, as far as they are still there and readable."""

@@ -25,7 +25,7 @@ from answering.caches.retrieval import CachedLexical, CachedVectors, RankingCach
 from answering.embedding import HedgedEmbedder
 from answering.engine import Engine
 from answering.events import Frame
-from answering.evidence import Chooser
+from answering.evidence import MODEL_THRESHOLD, Chooser
 from answering.generation import Generator, Token, Upstream
 from answering.gists import GistWriter
 from answering.intent import IntentClassifier
@@ -48,6 +48,7 @@ from answering.tracing import configured as configured_tracing
 from retrieval.database import make_pool
 from retrieval.embeddings import Embedder, Vector, factory
 from retrieval.errors import EmbeddingError
+from retrieval.evidence import THRESHOLD
 from retrieval.lexical.follower import Follower
 from retrieval.lexical.search import LexicalSearch
 from retrieval.metrics import INDEX_LAG
@@ -224,7 +225,12 @@ async def build() -> Wiring:
         lexical=words,
         embed=lambda text, deadline: cached.embed_query(text, timeout=deadline.remaining()),
         vectors=meaning,
-        chooser=Chooser(pool, timeout=budgets.vector),
+        chooser=Chooser(
+            pool,
+            timeout=budgets.vector,
+            cosines=not settings.HAS_REMOTE_EMBEDDER,
+            threshold=MODEL_THRESHOLD if generator else THRESHOLD,
+        ),
         store=store,
         sources=Sources(classifier, ahead),
         answers=answers,
