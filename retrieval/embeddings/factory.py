@@ -14,8 +14,9 @@ MINILM = "retrieval.embeddings.minilm.MiniLMEmbedder"
 OPENAI = "retrieval.embeddings.openai.OpenAIEmbedder"
 
 
+@cache
 def build(*, base_url: str, api_key: str, model: str, dimensions: int, data_dir: Path) -> Embedder:
-    """A server's model where `base_url` or `model` is given, else the bundled one."""
+    """A server's model where `base_url` or `model` is given, else the bundled one; made once a process."""
     if not (base_url or model):
         return cast(Embedder, import_string(MINILM)(data_dir))
     made = import_string(OPENAI)(
@@ -24,7 +25,6 @@ def build(*, base_url: str, api_key: str, model: str, dimensions: int, data_dir:
     return cast(Embedder, made)
 
 
-@cache
 def configured() -> Embedder:
     """The embedder of this process, from the EMBEDDING_* settings."""
     return build(

@@ -62,6 +62,7 @@ async def test_a_search_given_up_in_the_queue_never_runs(slow):
     second = asyncio.create_task(search.search("second", SCOPE, 5))
     await asyncio.sleep(0)
     second.cancel()
+    await asyncio.wait({second})
     slow.go.set()
     await first
     await search.search("third", SCOPE, 5)
