@@ -1,10 +1,10 @@
 """Latency and recall of both legs over a large library, by the share of it that the asker may read.
 
-    python -m benchmarks.retrieval_scale DATABASE_URL [--questions FILE.jsonl] [--lexical FOLDER]
+    python -m benchmarks.retrieval_scale DATABASE_URL --vectors FILE.npy --lexical FOLDER [--questions FILE.jsonl]
 
 against a library made by `manage.py generate`. Prints one table. Recall is of the vector leg's first ten against
-an exact scan of the allowed rows in memory. Two kinds of questions: resampled as the library's vectors are, and,
-with --questions, real ones embedded by the bundled model, which lie farther off."""
+an exact scan of the allowed rows in memory. Two kinds of questions: drawn as the library's vectors were,
+and, with --questions, real ones embedded by the bundled model, which lie farther off."""
 
 import argparse
 import asyncio
@@ -28,6 +28,7 @@ from retrieval.lexical.search import LexicalSearch
 from retrieval.lexical.source import Source
 from retrieval.lexical.tantivy import TantivyIndex
 from retrieval.passages import Ranking
+from retrieval.synthetic import resampled
 from retrieval.vectors import VectorIndex
 
 K, TOP = 50, 10
@@ -156,22 +157,13 @@ def words_of(connection: psycopg.Connection, count: int) -> list[str]:
     return [" ".join(text.split()[7:13]) for (text,) in rows]
 
 
-def resampled(library: Library, count: int) -> Vectors:
-    """Questions made as the library's vectors are: one of them, moved by 0.6 in the direction between two others."""
-    random = np.random.default_rng(11)
-    rows = library.vectors[random.integers(0, len(library.chunks), (3, count))].astype(np.float32)
-    direction = rows[1] - rows[2]
-    direction /= np.linalg.norm(direction, axis=1, keepdims=True) + 1e-9
-    moved = rows[0] + 0.6 * direction
-    unit: Vectors = moved / np.linalg.norm(moved, axis=1, keepdims=True)
-    return unit
-
-
 async def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("database")
+    parser.add_argument("--vectors", type=Path, required=True, help="what `generate --vectors` wrote")
+    parser.add_argument("--noise", type=float, default=0.6, help="as for `generate`")
     parser.add_argument("--questions", type=Path, help='lines of {"text": …}')
     parser.add_argument("--lexical", type=Path, required=True, help="a folder for the lexical index")
     parser.add_argument("--models", type=Path, default=Path("/tmp/citefirst-models"))
@@ -181,7 +173,8 @@ async def main() -> None:
         register_vector(connection)
         library, model, dimensions = read_library(connection)
         words = words_of(connection, options.count)
-    kinds = [("resampled", resampled(library, options.count), words)]
+    drawn = resampled(np.load(options.vectors), options.count, options.noise, np.random.default_rng(11))
+    kinds = [("resampled", drawn, words)]
     if options.questions:
         real = [json.loads(line)["text"] for line in options.questions.read_text().splitlines()][
             : options.count

@@ -23,12 +23,12 @@ __all__ = ["VectorIndex", "publish", "retire"]
 
 # Measured milliseconds of Postgres' processor: an exact scan a row; a graph's search a candidate, in a graph that
 # fits the cache and in a large one; and what more the index over everything takes as the share allowed shrinks.
-ROW_MS, SMALL_MS, LARGE_MS, DROPPED_MS = 0.0006, 0.01, 0.018, 1.0
-LARGE = 5_000
+ROW_MS, SMALL_MS, LARGE_MS, DROPPED_MS = 0.0006, 0.01, 0.012, 1.0
+LARGE = 20_000
 """Rows from which a graph needs more candidates for the same recall, and each takes longer."""
 # Below this share the index over everything also loses hits.
 LEAST_SHARE = 0.1
-EF_MANY, EF_SMALL, EF_LARGE, EF_WHOLE, MOST_EF = 40, 80, 150, 200, 300
+EF_MANY, EF_SMALL, EF_LARGE, EF_WHOLE, MOST_EF = 40, 100, 200, 500, 600
 MANY = 8
 """Copies searched together from which each may be less thorough: the best of all are wanted, not of each."""
 DIVIDED = 2_500
