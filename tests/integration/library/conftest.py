@@ -1,19 +1,17 @@
 """The cast: a superuser, a librarian and a member of People, and a stranger to it, each with a client."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import django
 import numpy as np
 import pytest
-from asgiref.sync import sync_to_async
 
 django.setup()  # pytest reads this file before pytest-django has done so, when only this folder is run
 
 from django.contrib.auth.models import Group, User  # noqa: E402
-from django.db import connections  # noqa: E402
-from django.test import AsyncClient, Client  # noqa: E402
+from django.test import Client  # noqa: E402
 
 from retrieval import library  # noqa: E402
 from retrieval.embeddings import Vectors  # noqa: E402
@@ -61,17 +59,6 @@ def as_user() -> Callable[[User], Client]:
         return client
 
     return log_in
-
-
-@pytest.fixture
-async def async_as_user() -> AsyncIterator[Callable[[User], Awaitable[AsyncClient]]]:
-    async def log_in(user: User) -> AsyncClient:
-        client = AsyncClient()
-        await client.aforce_login(user)
-        return client
-
-    yield log_in
-    await sync_to_async(connections.close_all)()  # those of the thread that did the work
 
 
 class FakeEmbedder:

@@ -158,12 +158,16 @@ def test_tables_and_lists_are_shown_as_such():
 
 
 @pytest.fixture
-def socket(async_as_user):
+def socket(cast, as_user):
     """A socket of the library, opened with the session of a user."""
 
+    # Logged in here and not on the loop, whose thread would keep a connection open.
+    sessions = {
+        user.pk: as_user(user).cookies["citefirst_session"].value for user in (cast.member, cast.stranger)
+    }
+
     async def opened(user) -> WebsocketCommunicator:
-        client = await async_as_user(user)
-        cookie = f"citefirst_session={client.cookies['citefirst_session'].value}".encode()
+        cookie = f"citefirst_session={sessions[user.pk]}".encode()
         headers = [(b"origin", b"http://localhost"), (b"host", b"localhost"), (b"cookie", cookie)]
         communicator = WebsocketCommunicator(application, "/ws/library/", headers=headers)
         assert (await communicator.connect(timeout=5))[0]
