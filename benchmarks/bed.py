@@ -28,7 +28,7 @@ from benchmarks.servers import Simulated
 from qa_site import places
 from qa_site.embedded import Servers
 from retrieval.access import AccessScope
-from retrieval.embeddings import Vector, factory
+from retrieval.embeddings import Vector
 from retrieval.passages import Ranking
 
 INDEX_PATIENCE = 60.0
@@ -96,7 +96,6 @@ def forget() -> None:
 async def pipeline(profile: Profile, simulated: Simulated, user: int) -> AsyncIterator[Pipeline]:
     """A fresh pipeline with empty caches, for one profile."""
     forget()
-    factory.configured.cache_clear()
     async with AsyncExitStack() as stack:
         proxies = {}
         changed: dict[str, object] = {

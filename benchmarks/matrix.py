@@ -29,7 +29,6 @@ from answering.wiring import Wiring
 from benchmarks import library
 from benchmarks.faultproxy import FaultProxy, Mode
 from retrieval.access import AccessScope
-from retrieval.embeddings import factory
 from retrieval.errors import LexicalError
 from retrieval.passages import Ranking
 
@@ -202,7 +201,6 @@ async def stack(user: int, sockets: Path, database: str, lexical_dir: Path) -> A
             "postgres": await opened.enter_async_context(FaultProxy(sockets / ".s.PGSQL.5432")),
             "redis": await opened.enter_async_context(FaultProxy(sockets / "redis.sock")),
         }
-        factory.configured.cache_clear()
         with override_settings(
             OPENAI_BASE_URL=models["model_a"].base_url,
             FALLBACK_BASE_URL=models["model_b"].base_url,
