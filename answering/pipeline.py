@@ -25,6 +25,10 @@ from retrieval.passages import Ranking
 CANDIDATES = 100
 """Chunks that each leg gives to the fusion."""
 
+GRACE = 0.08
+"""Seconds that sources found by words wait for those found by meaning: nobody sees it, and most answers then show their
+sources once, best first, instead of twice."""
+
 CACHE_BUDGET = 0.1
 """Seconds. A look-up that takes longer is no shortcut."""
 
@@ -121,6 +125,8 @@ async def from_cache(run: Run, parts: Parts, words: asyncio.Task[Ranking | None]
 async def cite(run: Run, reply: Reply, parts: Parts, legs: Legs, extras: Extras) -> bool:
     """Sends the sources, first those found by words where meaning takes its time; false where they answer nothing."""
     words = await legs.words
+    if words:
+        await asyncio.wait({legs.meaning}, timeout=GRACE)
     if words and not legs.meaning.done():
         early = await choose(run, parts, legs.text, words, None, ())
         if early is not None and early.answerable and not legs.meaning.done():

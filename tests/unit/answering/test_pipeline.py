@@ -205,3 +205,9 @@ def test_every_pair_of_faults_ends_in_one_terminal_frame_in_time(first: str, sec
                 assert bool(broken & {"vector", "embed"}) == (played.last["route"] == "lexical")
 
     run()
+
+
+@autojump
+async def test_sources_are_shown_once_where_both_searches_are_quick() -> None:
+    played = await play(Script(embed=0.03))
+    assert [frame["final"] for frame in played.of("citations")] == [True]
