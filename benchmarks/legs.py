@@ -2,8 +2,10 @@
 chunking, embedder and tantivy index, and an exact search of the vectors."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -19,6 +21,12 @@ from retrieval.passages import Hit, Passage, Ranking
 
 DEPTH = 100
 SCOPE = AccessScope(frozenset({1}))
+
+
+class Embeds(Protocol):
+    """A model, or what remembers what a model said."""
+
+    def embed(self, texts: Sequence[str]) -> Vectors: ...
 
 
 def data_folder() -> Path:
@@ -54,12 +62,15 @@ class Library:
 
 
 def library(name: str, embedder: Model) -> Library:
-    labelled = read_set(data_folder() / "retrieval" / name)
+    return shelved(read_set(data_folder() / "retrieval" / name), embedder)
+
+
+def shelved(labelled: LabelledSet, embedder: Embeds) -> Library:
     passages: list[Passage] = []
     for source in labelled.sources:
         for piece in source.chunks():
             place = (source.title, piece.heading, piece.page, piece.ordinal, piece.text, piece.content_hash)
-            passages.append(Passage(len(passages) + 1, source.key, name, 1, *place, 0.0))
+            passages.append(Passage(len(passages) + 1, source.key, labelled.name, 1, *place, 0.0))
     index = TantivyIndex()
     index.append(
         IndexedChunk(one.chunk, one.document, 1, one.title, one.heading, one.text) for one in passages

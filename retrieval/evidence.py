@@ -1,33 +1,38 @@
 """Whether the passages found can answer at all: a logistic formula over what retrieval saw.
 
-Its features say how far the question's content words are covered, alone and close together, how well the best
-chunk matches in words, and how near the nearest ones are in meaning. Cosines are those of the bundled MiniLM; they
+With cosines it asks how near the nearest chunk is in meaning, by how much it leads the last of the ranking (the
+same in a library of ten chunks and of a million: what merely shares a tone with the question shares it with many),
+and how much of the question one passage has in its words. The more chunks there are, the nearer the nearest one
+is by chance, so the length of the ranking counts against the question, up to the 100 hits that a leg returns.
+BM25 scores are not asked: in a small library every word is rare. Cosines are those of the bundled MiniLM; they
 lie elsewhere for other models, so for those say `cosines=False` and the words alone decide.
 
 The coefficients were fitted by `benchmarks/answerability.py --fit` (ridge logistic regression, every set of equal
-weight) to the questions of six public sets against 200 questions that no company document answers, put to the
-same documents, and to titles as very short questions, since the unanswerable ones are short and length must not
-be what refuses. docs/retrieval.md has what they give on sets left out of the fit."""
+weight) to the questions of public sets and of the sample handbook, over libraries of three sizes, against
+questions that these documents do not answer, and to titles as very short questions, since the unanswerable ones
+are short and length must not be what refuses. docs/retrieval.md has what they give on sets left out of the fit."""
 
 import math
 from collections.abc import Sequence
-from functools import lru_cache
 
-from retrieval.lexical.analysis import query_terms, terms
+from retrieval.lexical.analysis import passage_terms, query_terms
 from retrieval.passages import Passage, Ranking
 
 THRESHOLD = 0.5
 """Below it the documents do not say."""
 
 PASSAGES = 8  # that count, the best ones
+NEAREST = 4  # of them, that are searched for words close together and in headings
 CLOSE = 25  # content words of a passage within which words of the question are close together
-ENOUGH = 4  # words of the question beyond which more of them prove no more
+ENOUGH = 4  # words of the question close together beyond which more of them prove no more
+LONG = 8  # letters of a word's stem that make it weigh in full: short words are common ones
+DEPTH = 100  # hits of a ranking, beyond which its length says nothing
 
-# Intercept; share of words found anywhere; of words close together; number of words in one passage; close
-# together; then the best BM25 score a word and as it is; then the best cosine and the mean of the best three.
-BOTH = (-14.20, 0.77, 4.66, 2.55, 0.38, 0.69, 3.98, 10.00, 5.94)
-LEXICAL = (-12.14, 2.24, 6.52, 3.85, 2.88, 1.54, 4.14)
-VECTOR = (-13.21, 0.83, 4.47, 3.41, 1.85, 10.84, 5.49)
+# Intercept; share of the question's words in one passage, by their length; number of them close together; length
+# of the ranking (of cosines: squared); then the best cosine and its lead over the last one, or else the share of
+# the question's words in title and headings.
+MEANING = (-7.50, 6.06, 4.30, -6.04, 11.73, 8.13)
+WORDS = (-5.23, 6.04, 9.05, -5.22, 5.01)
 
 
 def answerability(
@@ -38,47 +43,51 @@ def answerability(
     *,
     cosines: bool = True,
 ) -> float:
-    """From 0 to 1, how likely the passages, best first, answer. A leg that was not asked or failed is None."""
+    """From 0 to 1, how likely the passages, best first, answer. A leg that was not asked or failed is None;
+    rankings are of up to 100 hits."""
     if not passages:
         return 0.0
-    texts = [f"{one.title}\n{one.heading}\n{one.text}" for one in passages[:PASSAGES]]
-    by_meaning = vector if cosines else None
-    values = features(question, texts, lexical, by_meaning)
-    weights = coefficients(lexical, by_meaning)
+    values = features(question, passages, lexical, vector, cosines=cosines)
+    weights = MEANING if has_cosines(vector, cosines=cosines) else WORDS
     return 1 / (1 + math.exp(-sum(w * v for w, v in zip(weights, (1.0, *values), strict=True))))
 
 
-def coefficients(lexical: Ranking | None, vector: Ranking | None) -> tuple[float, ...]:
-    if vector is None or not vector.hits:
-        return LEXICAL
-    return VECTOR if lexical is None else BOTH
+def has_cosines(vector: Ranking | None, *, cosines: bool = True) -> bool:
+    return cosines and vector is not None and bool(vector.hits)
 
 
 def features(
-    question: str, texts: Sequence[str], lexical: Ranking | None, vector: Ranking | None
+    question: str,
+    passages: Sequence[Passage],
+    lexical: Ranking | None,
+    vector: Ranking | None,
+    *,
+    cosines: bool = True,
 ) -> tuple[float, ...]:
     """In the order of the coefficients, without the intercept, each about 0 to 1."""
-    words = query_terms(question)
-    has_vector = vector is not None and bool(vector.hits)
-    values = list(_coverage(words, [_terms(text) for text in texts]))
-    if lexical is not None or not has_vector:
-        best = lexical.hits[0].score if lexical is not None and lexical.hits else 0.0
-        values += [min(best / max(1, len(words)), 8.0) / 8, min(best, 25.0) / 25]
-    if vector is not None and has_vector:
-        top = [hit.score for hit in vector.hits[:3]]
-        values += [top[0], sum(top) / len(top)]
-    return tuple(values)
+    wanted = frozenset(query_terms(question))
+    passages = passages[:PASSAGES]
+    heads = [passage_terms(f"{one.title}\n{one.heading}") for one in passages]
+    read = [head + passage_terms(one.text) for head, one in zip(heads, passages, strict=True)]
+    close = max((_closest(wanted, one) for one in read[:NEAREST]), default=0)
+    shared = (_share(wanted, read), min(close, ENOUGH) / ENOUGH)
+    if vector is not None and has_cosines(vector, cosines=cosines):
+        hits = vector.hits[:DEPTH]
+        return (*shared, _breadth(vector) ** 2, hits[0].score, hits[0].score - hits[-1].score)
+    named = max((len(wanted.intersection(head)) for head in heads[:NEAREST]), default=0)
+    return (*shared, _breadth(lexical or vector), named / max(1, len(wanted)))
 
 
-def _coverage(words: Sequence[str], texts: Sequence[tuple[str, ...]]) -> tuple[float, float, float, float]:
-    wanted = frozenset(words)
-    if not wanted:
-        return 0.0, 0.0, 0.0, 0.0
-    anywhere = wanted.intersection(word for text in texts for word in text)
-    together = max((len(wanted.intersection(text)) for text in texts), default=0)
-    close = max((_closest(wanted, text) for text in texts[: PASSAGES // 2]), default=0)
-    number = len(wanted)
-    return len(anywhere) / number, close / number, min(together, ENOUGH) / ENOUGH, min(close, ENOUGH) / ENOUGH
+def _breadth(ranking: Ranking | None) -> float:
+    """0 for no hit, 1 for DEPTH and more."""
+    return math.log1p(min(len(ranking or ()), DEPTH)) / math.log1p(DEPTH)
+
+
+def _share(wanted: frozenset[str], texts: Sequence[tuple[str, ...]]) -> float:
+    """The most of the question that one text has: its words, each by its length."""
+    weights = {word: min(len(word), LONG) for word in wanted}
+    most = max((sum(weights[word] for word in wanted.intersection(text)) for text in texts), default=0)
+    return most / max(1, sum(weights.values()))
 
 
 def _closest(wanted: frozenset[str], text: Sequence[str]) -> int:
@@ -90,8 +99,3 @@ def _closest(wanted: frozenset[str], text: Sequence[str]) -> int:
         if most == len(wanted):
             break
     return most
-
-
-@lru_cache(maxsize=512)
-def _terms(text: str) -> tuple[str, ...]:
-    return tuple(terms(text))

@@ -113,6 +113,12 @@ def terms(text: str, language: str = DEFAULT) -> list[str]:
     return found
 
 
+@lru_cache(maxsize=1024)
+def passage_terms(text: str) -> tuple[str, ...]:
+    """The terms of a passage, remembered: the same ones are read for question after question."""
+    return tuple(terms(text))
+
+
 def query_terms(question: str, language: str = DEFAULT) -> list[str]:
     """The distinct terms of a question, in its order, the longest codes included."""
     return list(dict.fromkeys(terms(question, language)))

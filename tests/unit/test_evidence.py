@@ -11,8 +11,10 @@ def passage(text: str, number: int = 1) -> Passage:
     return Passage(number, "d", "people", 1, "Handbook", "", None, 0, text, "", 0.0)
 
 
-def leg(name: str, *scores: float) -> Ranking:
-    return Ranking(name, tuple(Hit(number, score) for number, score in enumerate(scores, 1)))
+def leg(name: str, *scores: float, length: int = 30) -> Ranking:
+    """The scores, and then as many hits of half the last one as a small library's ranking has."""
+    rest = [scores[-1] / 2] * (length - len(scores)) if scores else []
+    return Ranking(name, tuple(Hit(number, score) for number, score in enumerate((*scores, *rest), 1)))
 
 
 GOOD = [passage(LEAVE), passage(PARKING, 2)]
@@ -47,6 +49,29 @@ def test_more_of_the_question_in_the_passage_says_more():
     legs = CASES["both legs"]
     fewer = answerability("How many days of annual leave, zebra, quokka?", GOOD, *legs)
     assert fewer < answerability("How many days of annual leave?", GOOD, *legs)
+
+
+def test_a_short_question_in_other_words_is_answerable_when_a_passage_is_near_in_meaning():
+    legs = (leg("lexical", 2.0), leg("vector", 0.55, 0.2))
+    assert answerability("How much holiday per year?", GOOD, *legs) >= THRESHOLD
+
+
+def test_a_passage_as_near_as_a_hundred_others_says_less():
+    question = "How much holiday do I have?"
+    leads = answerability(question, GOOD, None, leg("vector", 0.45, 0.1))
+    assert answerability(question, GOOD, None, leg("vector", *[0.45] * 30)) < leads
+
+
+def test_the_same_cosine_says_less_among_many_chunks():
+    few, many = (leg("vector", 0.45, 0.2, length=length) for length in (10, 100))
+    question = "How much holiday do I have?"
+    assert answerability(question, GOOD, None, many) < answerability(question, GOOD, None, few)
+
+
+def test_scores_of_words_do_not_count_for_they_depend_on_the_library():
+    question = "How many days of annual leave do I get?"
+    low, high = (answerability(question, GOOD, leg("lexical", score), None) for score in (0.5, 50.0))
+    assert low == high
 
 
 def test_cosines_of_another_model_are_left_aside():
