@@ -3,13 +3,13 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
-from retrieval.lexical.analysis import terms
+from retrieval.lexical.analysis import passage_terms, terms
 from retrieval.passages import Passage
 
-SAME = 0.85  # of the shingles, for two texts under the same title
+SAME = 0.85  # of the shingles of three words, for two texts under the same title
 IDENTICAL = 0.98  # under different titles: the page of another plan or product may differ in its name alone
-SHINGLE = 3  # words
 LONGEST = 2400  # characters of joined neighbours
 _VERSION = re.compile(
     r"\b(?:v(?:ersion)?\s*\d[\d.]*|final|draft|copy|new|old|rev\w*|\d+)\b|\.\w{2,4}$", re.IGNORECASE
@@ -23,7 +23,7 @@ def fold(passages: Sequence[Passage]) -> list[Passage]:
     groups: list[list[Passage]] = []
     prints: list[_Print] = []
     for passage in passages:
-        mark = _print(passage)
+        mark = _print(passage.title, passage.text)
         at = next((at for at, known in enumerate(prints) if _repeats(mark, known)), None)
         if at is None:
             groups.append([passage])
@@ -39,15 +39,20 @@ class _Print:
 
     title: str
     numbers: frozenset[str]
-    shingles: frozenset[str]
+    shingles: frozenset[int]
 
 
-def _print(passage: Passage) -> _Print:
-    words = terms(passage.text)
-    numbers = frozenset(word for word in words if any(letter.isdigit() for letter in word))
-    starts = range(max(1, len(words) - SHINGLE + 1))
-    shingles = frozenset(" ".join(words[at : at + SHINGLE]) for at in starts)
-    return _Print(" ".join(terms(_VERSION.sub(" ", passage.title.replace("_", " ")))), numbers, shingles)
+@lru_cache(maxsize=512)
+def _print(title: str, text: str) -> _Print:
+    words = passage_terms(text)
+    numbers = frozenset(
+        word for word in words if not word.isalpha() and any(letter.isdigit() for letter in word)
+    )
+    # Of the shingles their hashes are kept, which take a fifth of the memory.
+    shingles = frozenset(map(hash, zip(words, words[1:], words[2:], strict=False))) or frozenset(
+        {hash(words)}
+    )
+    return _Print(" ".join(terms(_VERSION.sub(" ", title.replace("_", " ")))), numbers, shingles)
 
 
 def _repeats(one: _Print, other: _Print) -> bool:
