@@ -158,7 +158,7 @@ def _work(job: _Job, embedder: Embedder) -> None:
 
 
 def _limits() -> Limits:
-    return Limits(file_bytes=storage.max_bytes(), unpacked_bytes=max(100 * 2**20, 4 * storage.max_bytes()))
+    return Limits(file_bytes=storage.max_bytes(), unpacked_bytes=max(100 * 2**20, 2 * storage.max_bytes()))
 
 
 def _embed(job: _Job, embedder: Embedder, texts: Sequence[str]) -> Vectors:
