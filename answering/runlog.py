@@ -83,6 +83,10 @@ class RunLog:
                 yield frame
 
 
+BREATH = 0.1
+"""Seconds between two copies, so that the frames of a stream go several at a time."""
+
+
 class StreamWriter:
     """Copies a RunLog to its Redis stream. A stream that another process has taken over refuses the copy, and
     `on_lost` is called: the run is no longer ours."""
@@ -111,6 +115,7 @@ class StreamWriter:
             if not batch or not await self._copy(batch):
                 return
             after += len(batch)
+            await asyncio.sleep(0 if self.log.ended else BREATH)
 
     async def _copy(self, batch: list[Frame]) -> bool:
         key = stream_key(self.log.run)
