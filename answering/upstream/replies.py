@@ -18,6 +18,8 @@ SENTENCE = re.compile(r"[^.!?\n]{12,}[.!?]?")
 WORD = re.compile(r"\w+")
 SILENT = "The documents do not say."
 INVENTED = 97
+LONGEST = 16
+"""Words of a quoted sentence: even a short answer gets as far as its first citation."""
 
 Vectors = npt.NDArray[np.float32]
 Vectoriser = Callable[[Sequence[str]], Vectors]
@@ -53,7 +55,7 @@ def quoted(passages: Sequence[tuple[int, str]]) -> Iterator[str]:
     ]
     for turn in itertools.count():
         for n, options in sentences:
-            for word in options[turn % len(options)]:
+            for word in options[turn % len(options)][:LONGEST]:
                 yield word + " "
             yield "["
             yield f"{n}]"
