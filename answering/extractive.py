@@ -16,6 +16,7 @@ LEAD_IN = "The documents say:"
 HEADING_WORDS = 6  # a line of so few words that no stop ends is a heading
 LONGEST = 420  # characters of one quoted sentence
 WORTH = 0.5  # of the best sentence's score: what is weaker is not quoted
+STRONG = 0.7  # of the best sentence's score: of what is weaker only one is quoted, after the best
 HEADS = 0.6  # of the score of a table's heads that each of its rows gets: they say what its figures are
 
 _ITEM = re.compile(r"^\s*(?:[-*+•–]|\d{1,3}[.)]|[a-zA-Z][.)])\s+")
@@ -61,13 +62,27 @@ def extract(question: str, passages: Sequence[tuple[int, Passage]], *, most: int
 
 
 def _best(quotes: list[_Quote], most: int) -> list[_Quote]:
-    """The best quotes, best first, none twice."""
+    """The best quotes, best first, none within another. Beside what goes on from the best, only one of them is
+    weak, and none that would be read before the best."""
     ranked = sorted(quotes, key=lambda quote: (-quote.score, quote.passage, quote.unit))
-    chosen: dict[str, _Quote] = {}
+    ranked = [quote for quote in ranked if quote.score >= WORTH * ranked[0].score]
+    chosen: list[_Quote] = []
+    weak = 0
     for quote in ranked:
-        if quote.score >= WORTH * ranked[0].score:
-            chosen.setdefault(" ".join(_WORD.findall(quote.text.lower())), quote)
-    return list(chosen.values())[:most]
+        after = quote.unit - ranked[0].unit if quote.passage == ranked[0].passage else None
+        is_weak = quote.score < STRONG * ranked[0].score and after != 1
+        if len(chosen) == most or (is_weak and (weak or (after is not None and after < 0))):
+            continue
+        if not _within(quote, chosen):
+            chosen = [known for known in chosen if not _within(known, [quote])] + [quote]
+            weak += is_weak
+    return sorted(chosen, key=lambda quote: -quote.score)
+
+
+def _within(quote: _Quote, others: Sequence[_Quote]) -> bool:
+    """Whether one of the others says it as well."""
+    words = f" {' '.join(_WORD.findall(quote.text.lower()))} "
+    return any(words in f" {' '.join(_WORD.findall(other.text.lower()))} " for other in others)
 
 
 def _joined(quotes: list[_Quote]) -> str:

@@ -42,6 +42,18 @@ def test_nothing_is_said_when_nothing_fits():
     assert extract("How many days of leave?", []) == ""
 
 
+def test_a_weak_sentence_is_not_quoted_before_the_best_one():
+    text = "Check the workplace at home yearly. Ask the desk team. We do not pay for internet access at home."
+    answer = body(extract("Do you pay for internet access at home?", [passage(text)]))
+    assert answer.startswith("> We do not pay for internet access")
+
+
+def test_a_sentence_is_not_quoted_twice_when_the_next_one_leans_on_it():
+    text = "Engineers on call carry the phone. They get a bonus for each call with the phone."
+    answer = body(extract("What do engineers get for each call with the phone?", [passage(text)]))
+    assert answer.count("carry the phone") == 1
+
+
 def test_each_passage_has_its_own_quote_best_first():
     other = passage("Annual leave days must be approved by your manager.", n=2)
     answer = body(extract("Which annual leave days do employees get a year?", [passage(LEAVE), other]))
