@@ -37,7 +37,7 @@ SIZES = {"": 600, "/small": 25, "/tiny": 5}  # documents
 LEGS = ("both", "lexical", "vector")
 ANSWERABLE, OFF_TOPIC, FOREIGN, TITLE = "answerable", "off-topic", "foreign", "title"
 UNANSWERABLE = "unanswerable"  # near the documents' subjects; measured, not fitted to
-WEIGHTS = {ANSWERABLE: 200, OFF_TOPIC: 160, FOREIGN: 60, TITLE: 60}  # of a large library's questions
+WEIGHTS = {ANSWERABLE: 200, OFF_TOPIC: 200, FOREIGN: 60, TITLE: 60}  # of a large library's questions
 SMALLER = 0.4  # times as much for a smaller one's
 MOST, FEW = 200, 40  # questions of a set's own; of another set, and titles
 RIDGE = 0.2
@@ -167,17 +167,17 @@ def logistic(values: Floats, weights: Floats) -> Floats:
     return np.asarray(1 / (1 + np.exp(-values @ weights)))
 
 
-def fitted(known: Sequence[Case], legs: Sequence[str]) -> Floats:
+def fitted(known: Sequence[Case], leg: str) -> Floats:
     """Ridge logistic regression by Newton's method. Each set weighs as much as another, and its kinds alike."""
     known = [case for case in known if case.kind != UNANSWERABLE]
-    values = np.array([case.values[leg] for leg in legs for case in known])
-    wanted = np.array([float(case.wanted) for _ in legs for case in known])
+    values = np.array([case.values[leg] for case in known])
+    wanted = np.array([float(case.wanted) for case in known])
     groups = [(case.name, case.size, case.kind) for case in known]
     counts = {group: groups.count(group) for group in set(groups)}
     each = [
         WEIGHTS[kind] * (SMALLER if size else 1) / counts[name, size, kind] for name, size, kind in groups
     ]
-    weigh = np.array(each * len(legs)) / len(legs)
+    weigh = np.array(each)
     weights = np.zeros(values.shape[1])
     ridge = RIDGE * np.diag([0.0, *np.ones(values.shape[1] - 1)])
     for _ in range(60):
@@ -213,7 +213,7 @@ def left_out(known: Sequence[Case]) -> None:
         print(f"each set left out of the fit, {leg}:")
         for name in dict.fromkeys(case.name for case in known):
             others = [case for case in known if case.name != name]
-            weights = fitted(others, ["lexical"] if leg == "lexical" else ["both", "vector"])
+            weights = fitted(others, "lexical" if leg == "lexical" else "both")
             for size in SIZES:
                 cells = []
                 for kind in (OFF_TOPIC, FOREIGN, ANSWERABLE):
@@ -254,8 +254,8 @@ def main() -> None:
             if case.kind == ANSWERABLE and case.refused("both"):
                 print(f"refused {case.name + case.size}: {case.text}")
     if options.fit:
-        for name, legs in (("MEANING", ["both", "vector"]), ("WORDS", ["lexical"])):
-            print(name, ", ".join(f"{weight:.2f}" for weight in fitted(known, legs)))
+        for name, leg in (("MEANING", "both"), ("WORDS", "lexical")):
+            print(name, ", ".join(f"{weight:.2f}" for weight in fitted(known, leg)))
         if len(options.sets) > 1:
             left_out(known)
 

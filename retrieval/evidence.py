@@ -31,8 +31,8 @@ DEPTH = 100  # hits of a ranking, beyond which its length says nothing
 # Intercept; share of the question's words in one passage, by their length; number of them close together; length
 # of the ranking (of cosines: squared); then the best cosine and its lead over the last one, or else the share of
 # the question's words in title and headings.
-MEANING = (-7.50, 6.06, 4.30, -6.04, 11.73, 8.13)
-WORDS = (-5.23, 6.04, 9.05, -5.22, 5.01)
+MEANING = (-7.90, 5.88, 3.14, -4.15, 11.69, 6.42)
+WORDS = (-5.60, 5.82, 7.81, -3.67, 4.76)
 
 
 def answerability(
