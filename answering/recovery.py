@@ -4,12 +4,13 @@ its numbers and is replaced."""
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from contextlib import suppress
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from answering import events
+from answering import events, metrics
 from answering.errors import StoreUnavailable
 from answering.runlog import RunLog, stored_frames
 from answering.runs import STOPS, LiveRun, RunManager
@@ -31,10 +32,12 @@ def alive_key(owner: str) -> str:
 class Recovery:
     """Watches over the runs of processes that died, and hears what other processes ask of this one."""
 
-    def __init__(self, manager: RunManager, redis: "Redis", *, owner: str) -> None:
+    def __init__(self, manager: RunManager, redis: "Redis", *, owner: str, queues: Mapping[str, str]) -> None:
+        """`queues`: the name of each queue of work, and its key in Redis, to measure."""
         self.manager = manager
         self.redis = redis
         self.owner = owner
+        self.queues = queues
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -54,10 +57,15 @@ class Recovery:
     async def _say_alive(self) -> None:
         await self.redis.set(alive_key(self.owner), b"1", ex=SILENT)
 
+    async def _measure_queues(self) -> None:
+        for name, key in self.queues.items():
+            metrics.queue_depth.labels(name).set(await self.redis.llen(key))
+
     async def _beat(self) -> None:
         while True:
             try:
                 await self._say_alive()
+                await self._measure_queues()
                 await self.take_over()
             except (RedisError, OSError, TimeoutError, StoreUnavailable) as error:
                 logger.warning("cannot look after runs", extra={"cause": repr(error)})

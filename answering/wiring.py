@@ -240,6 +240,8 @@ async def build() -> Wiring:
     )
     tracing = configured_tracing(settings.OTEL_EXPORTER_OTLP_ENDPOINT)
     gists = gist_writer(store, generator)
+    for name in (*DEPENDENCIES, *(model.name for model in models)):
+        observer.breaker(name, "closed")
     runs = RunManager(
         store, redis, Engine(parts, tracing), on_stored=gists.after if gists else lambda conversation: None
     )
@@ -248,7 +250,7 @@ async def build() -> Wiring:
         redis=redis,
         store=store,
         runs=runs,
-        recovery=Recovery(runs, redis, owner=owner),
+        recovery=Recovery(runs, redis, owner=owner, queues={"ingest": settings.CELERY_TASK_DEFAULT_QUEUE}),
         parts=parts,
         legs=Legs(pool, cached, searches, vectors),
         follower=follower,

@@ -8,6 +8,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from channels.testing import WebsocketCommunicator
 from django.test import AsyncClient
+from prometheus_client import REGISTRY
 
 from answering import tokens
 from answering.errors import NotFound
@@ -321,3 +322,13 @@ async def test_older_turns_are_told_by_their_gists_and_only_while_readable(cast,
     assert [turn.question for turn in readable.turns] == asked[2:]
     assert readable.summary.splitlines() == gists[:2]
     assert (unreadable.turns, unreadable.summary) == ((), "")
+
+
+async def test_what_waits_for_the_worker_is_measured(cast, settings, tmp_path):
+    async with process(settings, tmp_path) as built:
+        built.recovery.queues = {"test": "a-queue-of-the-tests"}
+        await built.redis.rpush("a-queue-of-the-tests", "one", "two")
+        await built.recovery._measure_queues()
+        await built.redis.delete("a-queue-of-the-tests")
+    assert REGISTRY.get_sample_value("qa_queue_depth", {"queue": "test"}) == 2
+    assert REGISTRY.get_sample_value("qa_breaker_state", {"dependency": "lexical"}) == 0
