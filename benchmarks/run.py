@@ -32,15 +32,17 @@ PATIENCE = 60.0
 Question = tuple[Asked, str]
 
 
-def questions(profile: Profile, count: int, kind: str = "") -> list[Question]:
-    """The first `count` questions of a profile; the same ids and priorities in every run."""
+def questions(profile: Profile, count: int, *, warm: bool = False) -> list[Question]:
+    """The first `count` questions of a profile, the same ids and priorities in every run; `warm` ones are others,
+    for what was asked before is answered from the cache."""
     chance = random.Random(profile.name)
     priorities = chance.choices(list(profile.priorities), list(profile.priorities.values()), k=count)
     texts = list(library.questions())
+    kind = "warm" if warm else ""
     return [
         (
             Asked(str(uuid.uuid5(NAMES, f"{profile.name}/{kind}{at}")), 0.0, priority=priority),
-            texts[at % len(texts)],
+            texts[-at - 1 if warm else at],
         )
         for at, priority in enumerate(priorities)
     ]
@@ -54,7 +56,7 @@ async def run(profile: Profile, simulated: Simulated, user: int) -> Outcome:
     with watched() as watch:
         async with pipeline(profile, simulated, user) as built, asyncio.TaskGroup() as group:
             if profile.warm:
-                await _ours(built.runs, questions(profile, profile.warm, "warm"), profile, user)
+                await _ours(built.runs, questions(profile, profile.warm, warm=True), profile, user)
             await simulated.reset()
             counted = counters()
             gc.collect()
