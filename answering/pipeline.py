@@ -56,7 +56,10 @@ async def answer(run: Run, reply: Reply, parts: Parts) -> str:
         try:
             if (hit := await cached) is not None:
                 return reply.recall(hit)
-            if (text := parts.sources.standalone(legs.text, await history)) != legs.text:
+            if (
+                not run.question.opens
+                and (text := parts.sources.standalone(legs.text, await history)) != legs.text
+            ):
                 cancel(legs.words, legs.meaning)  # a follow-up is searched together with what it follows
                 legs = search_both(beside, run, parts, text)
             if not await cite(run, reply, parts, legs, extras):

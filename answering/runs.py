@@ -114,7 +114,14 @@ class RunManager:
         begun = await self.store.begin(ask)
         if begun.new:
             question = Question(
-                ask.run, ask.user, ask.text, begun.conversation, begun.scope, ask.priority, ask.fresh
+                run=ask.run,
+                user=ask.user,
+                text=ask.text,
+                conversation=begun.conversation,
+                scope=begun.scope,
+                priority=ask.priority,
+                fresh=ask.fresh,
+                opens=begun.opened,
             )
             self.launch(LiveRun(question, RunLog(ask.run)), events.accepted(begun.conversation, ask.text))
 

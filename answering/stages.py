@@ -34,7 +34,8 @@ NOTICES = {
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question as it was asked, with who asks: `scope` is what they may read, fixed for this run."""
+    """A question as it was asked, with who asks: `scope` is what they may read, fixed for this run. `opens`: it
+    is the first of its conversation, so there is nothing to look back at."""
 
     run: str
     user: int
@@ -44,6 +45,7 @@ class Question:
     priority: str = "interactive"
     fresh: bool = False
     attempt: int = 1
+    opens: bool = False
 
 
 @dataclass(frozen=True, slots=True)

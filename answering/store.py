@@ -28,33 +28,46 @@ TURNS = 4
 OLDER = 8
 """How many turns before those are told by their gist."""
 
-_OWN_CONVERSATION = "SELECT 1 FROM answering_conversation WHERE id = %(conversation)s AND user_id = %(user)s"
-
-_NEW_CONVERSATION = """
-    INSERT INTO answering_conversation (id, user_id, title, created_at, updated_at)
-    VALUES (%(conversation)s, %(user)s, %(title)s, now(), now())
-    ON CONFLICT (id) DO NOTHING
-"""
-
-_NEW_RUN = """
-    INSERT INTO answering_run (id, user_id, conversation_id, question, collections, fresh, priority, status, owner,
-        attempt, finish, route, answer, html, gist, citations, cited, degraded, stages, events, error, created_at)
-    VALUES (%(run)s, %(user)s, %(conversation)s, %(question)s, %(collections)s, %(fresh)s, %(priority)s, 'running',
-        %(owner)s, 1, '', '', '', '', '', '[]', '[]', '[]', '[]', '[]', '', now())
-    ON CONFLICT (id) DO NOTHING
+# One statement is one round trip and one transaction: what the asker may read, whether the id ran before, whose the
+# conversation is, and, where all is well, the conversation and the run.
+_BEGIN = f"""
+    WITH scope AS ({SCOPE_SQL}),
+    old AS (SELECT user_id, conversation_id FROM answering_run WHERE id = %(run)s),
+    opened AS (
+        INSERT INTO answering_conversation (id, user_id, title, created_at, updated_at)
+        SELECT %(conversation)s::uuid, %(user)s, %(title)s, now(), now() WHERE NOT EXISTS (SELECT 1 FROM old)
+        ON CONFLICT (id) DO NOTHING RETURNING id
+    ),
+    own AS (
+        SELECT id FROM opened
+        UNION SELECT id FROM answering_conversation WHERE id = %(conversation)s::uuid AND user_id = %(user)s
+    ),
+    new AS (
+        INSERT INTO answering_run (id, user_id, conversation_id, question, collections, fresh, priority, status,
+            owner, attempt, finish, route, answer, html, gist, citations, cited, degraded, stages, events, error,
+            created_at)
+        SELECT %(run)s::uuid, %(user)s, own.id, %(question)s, %(collections)s::jsonb, %(fresh)s, %(priority)s,
+            'running', %(owner)s, 1, '', '', '', '', '', '[]', '[]', '[]', '[]', '[]', '', now()
+        FROM own WHERE NOT EXISTS (SELECT 1 FROM old)
+        ON CONFLICT (id) DO NOTHING RETURNING id
+    )
+    SELECT (SELECT coalesce(json_agg(json_build_array(id, slug)), '[]') FROM scope) AS scope,
+        (SELECT user_id FROM old) AS old_user, (SELECT conversation_id::text FROM old) AS old_conversation,
+        EXISTS (SELECT 1 FROM own) AS own, EXISTS (SELECT 1 FROM opened) AS opened,
+        EXISTS (SELECT 1 FROM new) AS new
 """
 
 _FINISH = """
-    UPDATE answering_run SET status = %(status)s, finish = %(finish)s, route = %(route)s, answer = %(answer)s,
-        html = %(html)s, citations = %(citations)s, cited = %(cited)s, degraded = %(degraded)s, stages = %(stages)s,
-        events = %(events)s, error = %(error)s, first_citation_ms = %(first_citation_ms)s,
-        first_token_ms = %(first_token_ms)s, usable_ms = %(usable_ms)s, total_ms = %(total_ms)s, finished_at = now()
-    WHERE id = %(run)s AND owner = %(owner)s AND status = 'running'
-"""
-
-_TOUCH = """
-    UPDATE answering_conversation SET updated_at = now()
-    WHERE id = (SELECT conversation_id FROM answering_run WHERE id = %(run)s)
+    WITH ended AS (
+        UPDATE answering_run SET status = %(status)s, finish = %(finish)s, route = %(route)s, answer = %(answer)s,
+            html = %(html)s, citations = %(citations)s, cited = %(cited)s, degraded = %(degraded)s,
+            stages = %(stages)s, events = %(events)s, error = %(error)s, first_citation_ms = %(first_citation_ms)s,
+            first_token_ms = %(first_token_ms)s, usable_ms = %(usable_ms)s, total_ms = %(total_ms)s,
+            finished_at = now()
+        WHERE id = %(run)s AND owner = %(owner)s AND status = 'running' RETURNING conversation_id
+    )
+    UPDATE answering_conversation SET updated_at = now() WHERE id IN (SELECT conversation_id FROM ended)
+    RETURNING id
 """
 
 # A turn is told again only while its reader may read every passage it showed.
@@ -116,11 +129,13 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """What was stored of an Ask. `new` is false where this id ran before: it never runs twice."""
+    """What was stored of an Ask. `new` is false where this id ran before: it never runs twice.
+    `opened`: the conversation begins with it."""
 
     conversation: str
     scope: AccessScope
     new: bool
+    opened: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,32 +192,18 @@ class RunStore:
         return await self._within(self._begin(ask, conversation, values))
 
     async def _begin(self, ask: Ask, conversation: str, values: dict[str, Any]) -> Begun:
-        async with self.pool.connection(timeout=self.timeout) as connection, connection.transaction():
-            return await self._insert(connection, ask, conversation, values)
-
-    async def _insert(
-        self, connection: psycopg.AsyncConnection[Any], ask: Ask, conversation: str, values: dict[str, Any]
-    ) -> Begun:
-        rows = await (await connection.execute(SCOPE_SQL, values)).fetchall()
-        scope = narrowed(rows, ask.collections)
-        old = await self._previous(connection, ask)
-        if old is not None:
-            return Begun(old, scope, new=False)
-        await connection.execute(_NEW_CONVERSATION, values)
-        if (await connection.execute(_OWN_CONVERSATION, values)).rowcount != 1:
+        async with self.pool.connection(timeout=self.timeout) as connection:
+            cursor = connection.cursor(row_factory=dict_row)
+            row = await (await cursor.execute(_BEGIN, values)).fetchone()
+        assert row is not None
+        scope = narrowed([(pk, slug) for pk, slug in row["scope"]], ask.collections)
+        if row["old_user"] is not None:
+            if row["old_user"] != ask.user:
+                raise NotFound("This id cannot be used.")
+            return Begun(row["old_conversation"], scope, new=False)
+        if not row["own"]:
             raise NotFound("There is no such conversation.")
-        inserted = await connection.execute(_NEW_RUN, values)
-        return Begun(conversation, scope, new=inserted.rowcount == 1)
-
-    @staticmethod
-    async def _previous(connection: psycopg.AsyncConnection[Any], ask: Ask) -> str | None:
-        cursor = await connection.execute(
-            "SELECT user_id, conversation_id::text FROM answering_run WHERE id = %s", [ask.run]
-        )
-        row = await cursor.fetchone()
-        if row is not None and row[0] != ask.user:
-            raise NotFound("This id cannot be used.")
-        return None if row is None else str(row[1])
+        return Begun(conversation, scope, new=row["new"], opened=row["opened"])
 
     async def finish(self, run: str, values: dict[str, Any]) -> bool:
         """Stores the end of a run; false where it is no longer ours."""
@@ -212,9 +213,8 @@ class RunStore:
         return await self._within(self._finish(stored))
 
     async def _finish(self, stored: dict[str, Any]) -> bool:
-        async with self.pool.connection(timeout=self.timeout) as connection, connection.transaction():
+        async with self.pool.connection(timeout=self.timeout) as connection:
             cursor = await connection.execute(_FINISH, stored)
-            await connection.execute(_TOUCH, stored)
             return cursor.rowcount == 1
 
     async def history(self, question: Question) -> History:
@@ -226,7 +226,7 @@ class RunStore:
             "scope": list(question.scope.collection_ids),
             "most": TURNS + OLDER,
         }
-        rows = await self._all(_TURNS, values)
+        rows = [] if question.opens else await self._all(_TURNS, values)
         profiles = await self._all(_PROFILE, values)
         return History(
             turns=tuple(Turn(row["question"], row["answer"]) for row in reversed(rows[:TURNS])),

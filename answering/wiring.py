@@ -36,7 +36,7 @@ from answering.prefetch import Prefetch
 from answering.prompting import Prompts
 from answering.quotas import Quotas
 from answering.recovery import Recovery
-from answering.resilience.breaker import Breaker
+from answering.resilience.breaker import Breaker, Thresholds
 from answering.resilience.hedging import HedgeBudget, HedgeDelay, Hedger
 from answering.resilience.pacing import TokenPacer
 from answering.runs import RunManager
@@ -58,6 +58,15 @@ from retrieval.vectors import VectorIndex
 logger = logging.getLogger("answering")
 
 POOL_MIN, POOL_MAX = 4, 16
+# Where nothing takes the place of a dependency, leaving it alone helps nobody but itself: only a long and nearly whole
+# failure is taken for one, and it is tried again soon. A few slow answers on a busy machine are none.
+THRESHOLDS = {
+    "vectors": Thresholds(consecutive=12, failure_rate=0.7, minimum_calls=30, open_cap=5.0),
+    "passages": Thresholds(
+        consecutive=30, failure_rate=0.9, minimum_calls=60, open_seconds=0.5, open_cap=2.0
+    ),
+}
+
 INDEX_PATIENCE = 5.0
 """Seconds for the first look at the lexical index."""
 
@@ -221,7 +230,9 @@ async def build() -> Wiring:
     store, budgets = RunStore(pool, owner=owner), Budgets.from_milliseconds(settings.BUDGETS_MS)
     parts = Parts(
         budgets=budgets,
-        breakers=Breakers(*(Breaker(name, on_change=observer.breaker) for name in DEPENDENCIES)),
+        breakers=Breakers(
+            *(Breaker(name, THRESHOLDS.get(name), on_change=observer.breaker) for name in DEPENDENCIES)
+        ),
         lexical=words,
         embed=lambda text, deadline: cached.embed_query(text, timeout=deadline.remaining()),
         vectors=meaning,
