@@ -89,7 +89,10 @@ class WaitingRoom(Generic[T]):
             self._queues[priority].remove(place)
 
     def first(self) -> Priority | None:
-        """The priority of whoever is next."""
+        """The priority of whoever is next. Who has given up, and has not left yet, is nobody."""
+        for queue in self._queues.values():
+            while queue and queue[0].done():
+                queue.popleft()
         return next((priority for priority, queue in self._queues.items() if queue), None)
 
     def call_in(self, priority: Priority, what: T) -> None:

@@ -338,3 +338,15 @@ async def test_three_times_the_load_keeps_nine_tenths_of_the_goodput(throttles: 
 async def test_nothing_is_shed_below_four_fifths_of_the_capacity() -> None:
     _, share, came = await offered(0.8, 60, throttles=False, warm=0.0)
     assert [share(priority) for priority in came] == [1.0] * len(came)
+
+
+@autojump
+async def test_who_gives_up_in_the_moment_a_place_is_free_is_not_called_in() -> None:
+    limiter = fixed(1)
+    slot = await limiter.acquire(INTERACTIVE, by(10))
+    waiting = asyncio.create_task(limiter.acquire(INTERACTIVE, by(10)))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    slot.release()
+    await asyncio.wait({waiting})
+    assert limiter.in_flight == 0
