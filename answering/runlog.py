@@ -83,7 +83,7 @@ class RunLog:
                 yield frame
 
 
-BREATH = 0.1
+BREATH = 0.2
 """Seconds between two copies, so that the frames of a stream go several at a time."""
 
 
