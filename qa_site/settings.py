@@ -12,7 +12,6 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = places.data_dir()
 DATABASE_URL = env.url("DATABASE_URL", places.bundled_database_url(DATA_DIR), ("postgresql", "postgres"))
 REDIS_URL = env.url("REDIS_URL", places.bundled_redis_url(DATA_DIR), ("redis", "rediss", "unix"))
-MEDIA_ROOT = DATA_DIR / "documents"
 LEXICAL_DIR = DATA_DIR / "lexical"
 
 # ---- security

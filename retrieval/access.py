@@ -10,8 +10,6 @@ from django.db import connection
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
-    from psycopg import AsyncConnection
-    from psycopg_pool import AsyncConnectionPool
 
 # Superusers read every collection; others those of their groups; accounts switched off read nothing.
 SCOPE_SQL = """
@@ -55,18 +53,9 @@ def narrowed(rows: Iterable[tuple[int, str]], slugs: Iterable[str] | None) -> Ac
     return AccessScope(frozenset(pk for pk, slug in rows if wanted is None or slug in wanted))
 
 
-async def scope_of(
-    pool: "AsyncConnectionPool[AsyncConnection]", user_id: int, slugs: Iterable[str] | None = None
-) -> AccessScope:
-    """The scope of a user, read from the database with no ORM: this is on the question path."""
-    async with pool.connection() as connection:
-        cursor = await connection.execute(SCOPE_SQL, {"user": user_id})
-        rows = await cursor.fetchall()
-    return narrowed(rows, slugs)
-
-
 def scope_for(user: "User | AnonymousUser", slugs: Iterable[str] | None = None) -> AccessScope:
-    """The same through Django's connection, for pages and commands."""
+    """The scope of a user through Django's connection, for pages and commands. The question path reads it without
+    the ORM, in the statement that stores the question (`answering/store.py`)."""
     if user.pk is None:
         return NOTHING
     with connection.cursor() as cursor:
