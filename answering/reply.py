@@ -14,7 +14,7 @@ from answering.evidence import Found
 from answering.markup import to_html
 from answering.stages import Run
 from retrieval import sentences
-from retrieval.passages import Passage
+from retrieval.passages import Passage, chunk_of
 
 REFUSAL = "The documents you can read do not say."
 
@@ -36,11 +36,6 @@ def passage_frame(n: int, passage: Passage, marks: Sequence[tuple[int, int]]) ->
         "marks": [list(span) for span in marks],
         "url": passage.url,
     }
-
-
-def chunk_of(url: str) -> int:
-    """The chunk that a passage's address points at."""
-    return int(url.rpartition("chunk=")[2])
 
 
 class Reply:

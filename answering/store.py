@@ -18,6 +18,7 @@ from answering.prompt import Turn
 from answering.stages import Question
 from retrieval.access import SCOPE_SQL, AccessScope, narrowed
 from retrieval.database import within
+from retrieval.passages import chunk_of
 
 T = TypeVar("T")
 Pool: TypeAlias = AsyncConnectionPool[psycopg.AsyncConnection[Any]]
@@ -284,4 +285,4 @@ class RunStore:
 
 
 def _chunks(passages: Sequence[dict[str, Any]]) -> tuple[int, ...]:
-    return tuple(int(passage["url"].rpartition("chunk=")[2]) for passage in passages)
+    return tuple(chunk_of(passage["url"]) for passage in passages)

@@ -78,6 +78,11 @@ class Passage:
         return f"/d/{self.document}/?chunk={self.chunk}"
 
 
+def chunk_of(url: str) -> int:
+    """The chunk that a passage's `url` points at."""
+    return int(url.rpartition("chunk=")[2])
+
+
 async def load(
     pool: database.Pool, chunks: Sequence[int], scope: AccessScope, *, timeout: float
 ) -> dict[int, Passage]:
