@@ -14,11 +14,12 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any
 
-import anyio
+import aiohttp
 import httpx2
 import openai
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from .errors import (
     UpstreamBroken,
@@ -108,7 +109,7 @@ class Chat:
             api_key=upstream.api_key,
             base_url=upstream.base_url,
             max_retries=0,
-            http_client=openai.DefaultAsyncHttpxClient(limits=LIMITS, verify=certificates()),
+            http_client=openai.DefaultAioHttpClient(limits=LIMITS, verify=certificates()),
         )
         # OpenAI's own newer models refuse `max_tokens`; many compatible servers know nothing else.
         own = httpx2.URL(upstream.base_url).host == "api.openai.com"
@@ -123,13 +124,22 @@ class Chat:
         self._used = time.monotonic()
         wait = max(deadline.remaining(), 0.001)
         with translated(self.upstream.name):
-            stream = await self._client.chat.completions.create(
-                model=self.upstream.model,
-                messages=cast(Any, [{"role": m.role, "content": m.content} for m in messages]),
+            # Not `chat.completions.create`: to look through the messages for files costs as much as to send them.
+            stream = await self._client.post(
+                "/chat/completions",
+                cast_to=ChatCompletion,
+                body={
+                    "model": self.upstream.model,
+                    "messages": [{"role": m.role, "content": m.content} for m in messages],
+                    "stream": True,
+                    self._cap: max_tokens,
+                },
+                options={
+                    "timeout": httpx2.Timeout(wait, connect=min(wait, CONNECT_SECONDS)),
+                    "headers": {REQUEST_ID: request_id} if request_id else {},
+                },
                 stream=True,
-                timeout=httpx2.Timeout(wait, connect=min(wait, CONNECT_SECONDS)),
-                extra_body={self._cap: max_tokens},
-                extra_headers={REQUEST_ID: request_id} if request_id else None,
+                stream_cls=openai.AsyncStream[ChatCompletionChunk],
             )
         return ChatStream(self.upstream, stream)
 
@@ -177,8 +187,10 @@ def translated(upstream: str) -> Iterator[None]:
     try:
         yield
     except (openai.APITimeoutError, httpx2.TimeoutException) as error:
+        if (broken := disconnected(error)) is not None:
+            raise UpstreamUnreachable(upstream, str(broken) or type(broken).__name__) from error
         raise UpstreamTimeout(upstream, "timed out") from error
-    except (openai.APIConnectionError, httpx2.RequestError, ssl.SSLError, anyio.EndOfStream) as error:
+    except (openai.APIConnectionError, httpx2.RequestError, aiohttp.ClientError, ssl.SSLError) as error:
         raise UpstreamUnreachable(upstream, str(error.__cause__ or error) or type(error).__name__) from error
     except openai.APIStatusError as error:
         raise of_status(upstream, error) from error
@@ -186,6 +198,16 @@ def translated(upstream: str) -> Iterator[None]:
         raise UpstreamBroken(upstream, str(error)) from error
     except UnicodeError as error:
         raise UpstreamMalformed(upstream, str(error)) from error
+
+
+def disconnected(error: BaseException) -> aiohttp.ClientConnectionError | None:
+    """The broken connection behind what openai's transport calls a timeout; None where it was one."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, aiohttp.ClientConnectionError):
+            return None if isinstance(cause, TimeoutError) else cause
+        cause = cause.__cause__
+    return None
 
 
 def of_status(upstream: str, error: openai.APIStatusError) -> UpstreamError:

@@ -65,7 +65,12 @@ class OpenAIEmbedder:
         self.dimensions = dimensions
         self.name = f"{model}@{dimensions}"
         key = api_key or "none"
-        self.client = openai.AsyncOpenAI(base_url=base_url or None, api_key=key, max_retries=0)
+        self.client = openai.AsyncOpenAI(
+            base_url=base_url or None,
+            api_key=key,
+            max_retries=0,
+            http_client=openai.DefaultAioHttpClient(),  # half the processor time of the default
+        )
         self.documents = openai.OpenAI(
             base_url=base_url or None, api_key=key, max_retries=0, timeout=DOCUMENTS_TIMEOUT
         )

@@ -141,7 +141,8 @@ async def in_order(works: list[tuple[float, Callable[[], Awaitable[Any]]]]) -> l
 async def test_an_answer_comes_whole_and_from_the_first_upstream() -> None:
     async with world() as w:
         tokens = [token async for token in w.tokens()]
-        assert len(tokens) == 30
+        assert len(tokens) > 10
+        assert "".join(token.text for token in tokens) == await w.answer()
         assert {token.upstream for token in tokens} == {"a"}
         assert not w.notices
 
