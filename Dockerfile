@@ -16,4 +16,4 @@ ENV PATH=/app/.venv/bin:$PATH PYTHONUNBUFFERED=1 DATA_DIR=/data DJANGO_SETTINGS_
 USER citefirst
 VOLUME /data
 EXPOSE 8000
-CMD ["daphne", "--bind", "0.0.0.0", "--port", "8000", "--no-server-name", "--application-close-timeout", "2", "qa_site.asgi:application"]
+CMD ["python", "-m", "qa_site.serve", "--bind", "0.0.0.0", "--port", "8000", "--no-server-name", "--application-close-timeout", "2", "qa_site.asgi:application"]

@@ -1,7 +1,6 @@
 """`python -m benchmarks [profile …]`: every profile, one table, and what must hold."""
 
 import argparse
-import asyncio
 import json
 import sys
 import time
@@ -10,6 +9,7 @@ from contextlib import AsyncExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import uvloop
 from rich.console import Console
 
 from benchmarks import bed, checks, figures, matrix, outcome, profiles, spans
@@ -47,7 +47,7 @@ def main() -> int:
     if options.quick:
         chosen = [quick(profile) for profile in chosen]
     with bed.stores() as user:
-        outcomes, checked = asyncio.run(measure(chosen, user, faults=FAULTS in wanted))
+        outcomes, checked = uvloop.run(measure(chosen, user, faults=FAULTS in wanted))
     checked += [check for each in outcomes for check in (checks.ends if options.quick else checks.of)(each)]
     if TRIMMING in wanted and (folder := bed.data_sets()) is not None and not options.quick:
         checked += spans.check(folder)

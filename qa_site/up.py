@@ -140,7 +140,7 @@ def web_job(number: int, listener: socket.socket) -> Job:
     options += ["--application-close-timeout", "2", "--ping-interval", "20"]
     if settings.HTTPS_ONLY:
         options.append("--proxy-headers")
-    command = [sys.executable, "-m", "daphne", *options, "qa_site.asgi:application"]
+    command = [sys.executable, "-m", "qa_site.serve", *options, "qa_site.asgi:application"]
     return Job(f"web-{number}", command, pass_fds=(listener.fileno(),))
 
 

@@ -79,7 +79,7 @@ def test_a_second_start_finds_what_the_first_left(second_start):
 
 
 def test_a_killed_web_process_is_started_again(second_start):
-    (web,) = (process for process in second_start.family() if "daphne" in process.cmdline())
+    (web,) = (process for process in second_start.family() if "qa_site.serve" in process.cmdline())
     web.kill()
     assert "SIGKILL" in second_start.wait_for("web-1 ended")
     assert second_start.status("/accounts/login/") == 200  # the socket is the parent's: the request waits
