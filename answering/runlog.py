@@ -1,8 +1,8 @@
 """The frames of a run, in order, for every reader.
 
 While a run lives in this process its readers read the list itself, each at its own place: there is no queue that
-could grow or drop. The same frames go to a Redis stream, entry `SEQ-0`, behind the reader's back, so that another
-process can serve them and a Redis that hangs delays nobody."""
+could grow or drop. The same frames go to a Redis stream behind the reader's back, a few in an entry, whose id is
+that of its last one (`SEQ-0`), so that another process can serve them and a Redis that hangs delays nobody."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 
 from answering.events import TERMINAL, Event, Frame
 
@@ -83,8 +83,24 @@ class RunLog:
                 yield frame
 
 
-BREATH = 0.2
+BREATH = 0.3
 """Seconds between two copies, so that the frames of a stream go several at a time."""
+
+
+# Frames are added only right behind those that are there: a process that has taken the run over has gone on already,
+# and after a loss of data half a stream must not pass for a whole one. Gives the number of the last frame.
+_APPEND = """
+local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
+local at = last[1] and tonumber(string.match(last[1][1], '^%d+')) or 0
+if at == tonumber(ARGV[1]) then
+    at = tonumber(ARGV[2])
+    redis.call('XADD', KEYS[1], ARGV[2] .. '-0', 'frames', ARGV[3])
+    redis.call('EXPIRE', KEYS[1], ARGV[4])
+end
+return at
+"""
+
+encode = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
 
 
 class StreamWriter:
@@ -100,7 +116,7 @@ class StreamWriter:
         on_failed: Callable[[], None],
         timeout: float = 0.5,
     ) -> None:
-        self.redis = redis
+        self.append = redis.register_script(_APPEND)
         self.log = log
         self.on_lost = on_lost
         self.on_failed = on_failed
@@ -112,34 +128,40 @@ class StreamWriter:
         while True:
             await self.log.grown(after)
             batch = self.log.since(after)
-            if not batch or not await self._copy(batch):
+            if not batch or not await self._copy(after, batch):
                 return
             after += len(batch)
             await asyncio.sleep(0 if self.log.ended else BREATH)
 
-    async def _copy(self, batch: list[Frame]) -> bool:
-        key = stream_key(self.log.run)
+    async def _copy(self, after: int, batch: list[Frame]) -> bool:
+        last = after + len(batch)
         try:
-            async with asyncio.timeout(self.timeout), self.redis.pipeline(transaction=False) as pipe:
-                for frame in batch:
-                    pipe.xadd(key, {"frame": json.dumps(frame, ensure_ascii=False)}, id=f"{frame['seq']}-0")
-                pipe.expire(key, KEEP)
-                await pipe.execute()
-        except ResponseError:
+            async with asyncio.timeout(self.timeout):
+                at = await self.append([stream_key(self.log.run)], [after, last, encode(batch), KEEP])
+        except (RedisError, OSError, TimeoutError) as error:
+            return self._failed(repr(error))
+        if at < last:
+            return self._failed(f"Redis has lost the frames after {at}")
+        if at > last:
             logger.warning("run was taken over", extra={"run": self.log.run})
             self.on_lost()
-            return False
-        except (RedisError, OSError, TimeoutError) as error:
-            logger.warning("run cannot be copied", extra={"run": self.log.run, "cause": repr(error)})
-            self.on_failed()
-            return False
-        return True
+        return bool(at == last)
+
+    def _failed(self, cause: str) -> bool:
+        logger.warning("run cannot be copied", extra={"run": self.log.run, "cause": cause})
+        self.on_failed()
+        return False
 
 
 async def stored_frames(redis: "Redis", run: str, after: int = 0) -> list[Frame]:
     """The frames in Redis after number `after`; raises RedisError."""
     entries: Any = await redis.xrange(stream_key(run), min=f"({after}-0" if after else "-")
-    return [json.loads(fields[b"frame"]) for _, fields in entries]
+    return _frames(entries, after)
+
+
+def _frames(entries: Any, after: int) -> list[Frame]:
+    """The frames of stream entries that come after number `after`, which may be in the middle of one."""
+    return [frame for _, fields in entries for frame in json.loads(fields[b"frames"]) if frame["seq"] > after]
 
 
 async def follow(redis: "Redis", run: str, after: int = 0) -> AsyncIterator[Frame | None]:
@@ -151,8 +173,7 @@ async def follow(redis: "Redis", run: str, after: int = 0) -> AsyncIterator[Fram
         if not found:
             yield None
             continue
-        for _, fields in found[0][1]:
-            frame = json.loads(fields[b"frame"])
+        for frame in _frames(found[0][1], after):
             after = frame["seq"]
             yield frame
             if frame["type"] in TERMINAL:

@@ -116,23 +116,12 @@ class ScriptedRedis:
     async def set(self, name, value, ex=None):
         await self._answer()
 
-    def pipeline(self, transaction=False):
-        return self
+    def register_script(self, script):
+        return self._append
 
-    async def __aenter__(self):
-        return self
-
-    async def __aexit__(self, *error):
-        pass
-
-    def xadd(self, key, fields, id=""):
-        pass
-
-    def expire(self, key, seconds):
-        pass
-
-    async def execute(self):
+    async def _append(self, keys, args):
         await self._answer()
+        return args[1]
 
 
 @dataclass
