@@ -15,22 +15,38 @@ _VERSION = re.compile(
     r"\b(?:v(?:ersion)?\s*\d[\d.]*|final|draft|copy|new|old|rev\w*|\d+)\b|\.\w{2,4}$", re.IGNORECASE
 )
 
+_WORD = re.compile(r"\w+")
+
 
 def fold(passages: Sequence[Passage]) -> list[Passage]:
     """The passages, best first, without those that repeat a better one: the same policy in v3 and v3-final, a
     page that is in two folders. Of a group the newest stays, at the place and with the score of the best. Texts
     that differ in a number are never folded: they say something else."""
     groups: list[list[Passage]] = []
-    prints: list[_Print] = []
     for passage in passages:
-        mark = _print(passage.title, passage.text)
-        at = next((at for at, known in enumerate(prints) if _repeats(mark, known)), None)
-        if at is None:
-            groups.append([passage])
-            prints.append(mark)
+        words = _words(passage.text)
+        for group in groups:
+            if _alike(words, _words(group[0].text)) and _repeats(_print(passage), _print(group[0])):
+                group.append(passage)
+                break
         else:
-            groups[at].append(passage)
+            groups.append([passage])
     return [_newest(group) for group in groups]
+
+
+@lru_cache(maxsize=1024)
+def _words(text: str) -> frozenset[str]:
+    """The words as they stand: enough to see, at a fifteenth of the cost, that two texts do not say the same."""
+    return frozenset(_WORD.findall(text.lower()))
+
+
+def _alike(one: frozenset[str], other: frozenset[str]) -> bool:
+    """Whether so many words are shared that most shingles may be; necessary for `_repeats`, not enough."""
+    return 4 * len(one & other) >= 3 * max(len(one), len(other))
+
+
+def _print(passage: Passage) -> "_Print":
+    return _print_of(passage.title, passage.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +59,7 @@ class _Print:
 
 
 @lru_cache(maxsize=512)
-def _print(title: str, text: str) -> _Print:
+def _print_of(title: str, text: str) -> _Print:
     words = passage_terms(text)
     numbers = frozenset(
         word for word in words if not word.isalpha() and any(letter.isdigit() for letter in word)
