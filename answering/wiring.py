@@ -57,7 +57,7 @@ from retrieval.vectors import VectorIndex
 
 logger = logging.getLogger("answering")
 
-POOL_MIN, POOL_MAX = 4, 16
+POOL_MIN, POOL_MAX = 8, 16
 # Where nothing takes the place of a dependency, leaving it alone helps nobody but itself: only a long and nearly whole
 # failure is taken for one, and it is tried again soon. A few slow answers on a busy machine are none.
 THRESHOLDS = {
