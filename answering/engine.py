@@ -27,8 +27,11 @@ class Engine:
 
     async def __call__(self, live: LiveRun) -> None:
         clock = asyncio.get_running_loop().time
-        deadline = Deadline.after(self.parts.budgets.answer, clock)
-        run = Run(live.question, deadline, lambda event: _write(live, event), clock)
+        asked = clock() if live.asked is None else live.asked
+        deadline = Deadline(asked + self.parts.budgets.answer, clock)
+        run = Run(live.question, deadline, lambda event: _write(live, event), clock, asked)
+        if live.asked is not None:
+            run.record("store", 0.0, "ok")
         live.give_up = run.give_up
         if live.without_redis:
             live.lose_redis()

@@ -36,11 +36,13 @@ STORE_TRIES = (0.0, 0.2, 1.0, 3.0, 10.0, 30.0)
 
 @dataclass(slots=True)
 class LiveRun:
-    """A run under way in this process. `before` are the frames that an earlier process sent of it."""
+    """A run under way in this process. `before` are the frames that an earlier process sent of it; `asked` is the
+    time of the event loop when the question came, None for a run that was taken over."""
 
     question: Question
     log: RunLog
     before: list[Frame] = field(default_factory=list)
+    asked: float | None = None
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     record: dict[str, Any] = field(default_factory=dict)
     task: asyncio.Task[None] | None = None
@@ -72,13 +74,15 @@ class RunManager:
         answer: Answerer,
         *,
         most: int = 400,
+        on_asked: Callable[[Ask], None] = lambda ask: None,
         on_stored: Callable[[str], None] = lambda conversation: None,
     ) -> None:
+        """`on_asked` hears of a new question before it is stored, for what need not wait for that."""
         self.store = store
         self.redis = redis
         self._answer = answer
         self._most = most
-        self._on_stored = on_stored
+        self._on_asked, self._on_stored = on_asked, on_stored
         self._redis_gone = False
         self._live: dict[str, LiveRun] = {}
         self._beginning: dict[str, asyncio.Lock] = {}
@@ -111,6 +115,8 @@ class RunManager:
         if len(self._live) >= self._most:
             metrics.shed_total.labels(ask.priority).inc()
             raise Shed(retry_after=2)
+        asked = asyncio.get_running_loop().time()
+        self._on_asked(ask)
         begun = await self.store.begin(ask)
         if begun.new:
             question = Question(
@@ -122,8 +128,11 @@ class RunManager:
                 priority=ask.priority,
                 fresh=ask.fresh,
                 opens=begun.opened,
+                profile=begun.profile,
             )
-            self.launch(LiveRun(question, RunLog(ask.run)), events.accepted(begun.conversation, ask.text))
+            self.launch(
+                LiveRun(question, RunLog(ask.run), asked=asked), events.accepted(begun.conversation, ask.text)
+            )
 
     def launch(self, live: LiveRun, opening: events.Event | None = None) -> None:
         if opening is not None:

@@ -35,7 +35,8 @@ NOTICES = {
 @dataclass(frozen=True, slots=True)
 class Question:
     """A question as it was asked, with who asks: `scope` is what they may read, fixed for this run. `opens`: it
-    is the first of its conversation, so there is nothing to look back at."""
+    is the first of its conversation, so there is nothing to look back at. `profile` is what the asker says of
+    themselves, None where that has not been read yet."""
 
     run: str
     user: int
@@ -46,6 +47,7 @@ class Question:
     fresh: bool = False
     attempt: int = 1
     opens: bool = False
+    profile: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +70,21 @@ class StageTiming:
 
 @dataclass(slots=True)
 class Run:
-    """One question under way. `send` writes an event to the run's log; `clock` is that of the event loop."""
+    """One question under way. `send` writes an event to the run's log; `clock` is that of the event loop, and `asked`
+    its time when the question came: now, where it is not given."""
 
     question: Question
     deadline: Deadline
     send: Callable[[events.Event], None]
     clock: Callable[[], float]
+    asked: float | None = None
     started: float = field(init=False)
     stages: list[StageTiming] = field(default_factory=list)
     degraded: list[str] = field(default_factory=list)
     marks: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.started = self.clock()
+        self.started = self.clock() if self.asked is None else self.asked
 
     def elapsed(self) -> float:
         """Seconds since the question came."""

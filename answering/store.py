@@ -2,7 +2,7 @@
 
 import hashlib
 import uuid
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
@@ -53,6 +53,7 @@ _BEGIN = f"""
         ON CONFLICT (id) DO NOTHING RETURNING id
     )
     SELECT (SELECT coalesce(json_agg(json_build_array(id, slug)), '[]') FROM scope) AS scope,
+        (SELECT json_build_array(role, location, about) FROM answering_profile WHERE user_id = %(user)s) AS profile,
         (SELECT user_id FROM old) AS old_user, (SELECT conversation_id::text FROM old) AS old_conversation,
         EXISTS (SELECT 1 FROM own) AS own, EXISTS (SELECT 1 FROM opened) AS opened,
         EXISTS (SELECT 1 FROM new) AS new
@@ -131,12 +132,13 @@ class Ask:
 @dataclass(frozen=True, slots=True)
 class Begun:
     """What was stored of an Ask. `new` is false where this id ran before: it never runs twice.
-    `opened`: the conversation begins with it."""
+    `opened`: the conversation begins with it. `profile`: what the asker says of themselves."""
 
     conversation: str
     scope: AccessScope
     new: bool
     opened: bool = False
+    profile: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +206,8 @@ class RunStore:
             return Begun(row["old_conversation"], scope, new=False)
         if not row["own"]:
             raise NotFound("There is no such conversation.")
-        return Begun(conversation, scope, new=row["new"], opened=row["opened"])
+        profile = told(row["profile"] or ())
+        return Begun(conversation, scope, new=row["new"], opened=row["opened"], profile=profile)
 
     async def finish(self, run: str, values: dict[str, Any]) -> bool:
         """Stores the end of a run; false where it is no longer ours."""
@@ -219,7 +222,10 @@ class RunStore:
             return cursor.rowcount == 1
 
     async def history(self, question: Question) -> History:
-        """The conversation so far, as far as the asker may still read it, and the asker's profile."""
+        """The conversation so far, as far as the asker may still read it, and the asker's profile. Asks Postgres
+        for what the question does not bring along."""
+        if question.opens and question.profile is not None:
+            return History(profile=question.profile)
         values = {
             "run": question.run,
             "user": question.user,
@@ -228,13 +234,16 @@ class RunStore:
             "most": TURNS + OLDER,
         }
         rows = [] if question.opens else await self._all(_TURNS, values)
-        profiles = await self._all(_PROFILE, values)
+        profile = question.profile
+        if profile is None:
+            profiles = await self._all(_PROFILE, values)
+            profile = told(profiles[0].values()) if profiles else ""
         return History(
             turns=tuple(Turn(row["question"], row["answer"]) for row in reversed(rows[:TURNS])),
             summary="\n".join(
                 row["gist"] or gist(row["question"], row["answer"]) for row in reversed(rows[TURNS:])
             ),
-            profile=", ".join(text for text in profiles[0].values() if text) if profiles else "",
+            profile=profile,
             chunks=_chunks(rows[0]["citations"]) if rows else (),
         )
 
@@ -282,6 +291,11 @@ class RunStore:
         """Takes over the run of a process that is gone; None where another was quicker."""
         rows = await self._all(_CLAIM, {"run": run, "previous": previous, "owner": self.owner})
         return rows[0] if rows else None
+
+
+def told(profile: Iterable[str]) -> str:
+    """What a profile says, in one line."""
+    return ", ".join(text for text in profile if text)
 
 
 def _chunks(passages: Sequence[dict[str, Any]]) -> tuple[int, ...]:

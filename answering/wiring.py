@@ -3,11 +3,12 @@
 What is slow to make (connections, the model, the index) is made here and never on a question's way."""
 
 import asyncio
+import gc
 import logging
 import os
 import socket
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import cast
@@ -58,6 +59,9 @@ from retrieval.vectors import VectorIndex
 logger = logging.getLogger("answering")
 
 POOL_MIN, POOL_MAX = 8, 16
+COLLECTED = (10_000, 20, 50)
+"""The garbage collector's thresholds: a question makes some thousand objects, and hardly a cycle among them."""
+
 # Where nothing takes the place of a dependency, leaving it alone helps nobody but itself: only a long and nearly whole
 # failure is taken for one, and it is tried again soon. A few slow answers on a busy machine are none.
 THRESHOLDS = {
@@ -69,11 +73,6 @@ THRESHOLDS = {
 
 INDEX_PATIENCE = 5.0
 """Seconds for the first look at the lexical index."""
-
-DEPENDENCIES = ("lexical", "embedder", "vectors", "passages")
-
-BUSY = 16
-"""Questions under way in this process from which typing is no longer searched for."""
 
 POOL_PATIENCE = 10.0
 """Seconds for the first connections; without them the process starts all the same and reports itself unready."""
@@ -254,7 +253,11 @@ async def build() -> Wiring:
     for name in (*DEPENDENCIES, *(model.name for model in models)):
         observer.breaker(name, "closed")
     runs = RunManager(
-        store, redis, Engine(parts, tracing), on_stored=gists.after if gists else lambda conversation: None
+        store,
+        redis,
+        Engine(parts, tracing),
+        on_asked=early(cached, parts),
+        on_stored=gists.after if gists else lambda conversation: None,
     )
     built = Wiring(
         pool=pool,
@@ -281,7 +284,27 @@ async def build() -> Wiring:
         quotas=Quotas(redis, settings.QUOTA_PER_MINUTE),
     )
     await built.start()
+    settle()
     return built
+
+
+def settle() -> None:
+    """Takes what lives as long as the process out of the collector's sight, once: a full collection stops every
+    question for a fifth of a second where it looks through all of Django, and for a few milliseconds where not."""
+    if not gc.get_freeze_count():
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*COLLECTED)
+
+
+def early(embedder: CachedEmbedder, parts: Parts) -> Callable[[Ask], None]:
+    """Embeds a question while it is stored."""
+
+    def begin(ask: Ask) -> None:
+        if parts.breakers.embedder.state == "closed":
+            embedder.begin(ask.text, timeout=parts.budgets.embed)
+
+    return begin
 
 
 def gist_writer(store: RunStore, generator: Generator | None) -> GistWriter | None:

@@ -37,12 +37,18 @@ def steady(outcome: Outcome) -> list[Check]:
 
 
 def app_overhead(outcome: Outcome, asked: Asked) -> float | None:
-    """Question in -> first byte at the upstream, less the embedding and the delay laid on the searches."""
+    """Question in -> first byte at the upstream, less the embedding and the delay laid on the searches. The embedding
+    starts with the question, while that is stored, and ends with its stage."""
     calls = outcome.of(asked)
-    embedding = sum(float(str(stage["ms"])) for stage in asked.stages if stage["stage"] == "embed") / 1000
-    if not calls or not embedding:
+    embedded = sum(ended(stage) for stage in asked.stages if stage["stage"] == "embed")
+    if not calls or not embedded:
         return None
-    return calls[0][1].arrived - asked.asked - embedding - outcome.profile.search_delay
+    return calls[0][1].arrived - asked.asked - embedded - outcome.profile.search_delay
+
+
+def ended(stage: Mapping[str, object]) -> float:
+    """Seconds after the question came at which a stage ended."""
+    return (float(str(stage["start_ms"])) + float(str(stage["ms"]))) / 1000
 
 
 def jagged(outcome: Outcome) -> list[Check]:

@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -19,6 +20,7 @@ import psycopg
 from answering.caches import questions
 from answering.caches.embedding import Outcome
 from answering.prompt import PROMPT_VERSION
+from answering.resilience.singleflight import SingleFlight
 from answering.stages import Question
 from retrieval import database, passages
 from retrieval.access import AccessScope
@@ -48,15 +50,15 @@ _PROFILE = """coalesce((SELECT md5(concat_ws('|', role, location, about)) FROM a
 _FIRST_TURN = """NOT EXISTS (SELECT 1 FROM answering_run r
     WHERE r.conversation_id = '{conversation}' AND r.id <> '{run}')"""
 _COLUMNS = "text, numbers, chunks, hashes, cited, exact, extract(epoch FROM asked_at)::float8"
-_FIND = f"""SELECT {_COLUMNS} FROM answering_cachedanswer
+_FIND = f"""SELECT {_COLUMNS}, false AS alike FROM answering_cachedanswer
     WHERE key = '{{key}}' AND profile = {_PROFILE} AND asked_at > now() - interval '{{ttl}} seconds'
     AND {_FIRST_TURN}"""
-_SIMILAR = f"""SELECT {_COLUMNS} FROM (
+_SIMILAR = f"""(SELECT {_COLUMNS}, true FROM (
         SELECT *, cardinality(ARRAY(SELECT unnest(words) INTERSECT SELECT unnest({{words}})))::float8 AS shared
         FROM (SELECT * FROM answering_cachedanswer WHERE family = '{{family}}' AND profile = {_PROFILE}
               AND asked_at > now() - interval '{{ttl}} seconds' ORDER BY asked_at DESC LIMIT 500) newest) scored
     WHERE shared >= {{share}} * (cardinality(words) + {{count}} - shared)
-    ORDER BY shared / (cardinality(words) + {{count}} - shared) DESC, asked_at DESC LIMIT 1"""
+    ORDER BY shared / (cardinality(words) + {{count}} - shared) DESC, asked_at DESC LIMIT 1)"""
 # Ten seconds of doubt: a document that was being published while the first question was answered is newer.
 _NEWER = """SELECT 1 FROM retrieval_chunk c JOIN retrieval_document d ON d.id = c.document_id
     WHERE c.id = ANY({chunks}) AND d.ready_at > to_timestamp({asked}) - interval '10 seconds' LIMIT 1"""
@@ -104,6 +106,7 @@ class AnswerCache:
         self._most = most
         self._variant = f"{PROMPT_VERSION}\x1f{model}"
         self._stored = 0
+        self._looking: SingleFlight[str, list[database.Row]] = SingleFlight()
         self._writes: set[asyncio.Task[None]] = set()
 
     async def find(self, question: Question, words: "asyncio.Task[Ranking | None]") -> CachedAnswer | None:
@@ -150,13 +153,7 @@ class AnswerCache:
     async def _find(
         self, question: Question, keys: questions.Keys, words: "asyncio.Task[Ranking | None]"
     ) -> tuple[str, CachedAnswer | None]:
-        asked = {
-            "user": int(question.user),
-            "conversation": UUID(question.conversation),
-            "run": UUID(question.run),
-        }
-        sql = _FIND.format(key=keys.key, ttl=self._ttl, **asked)
-        rows = await database.fetch(self._pool, sql, timeout=self._timeout)
+        rows = [row for row in await self._looked_up(question, keys) if not row[-1]]
         if not rows:
             return "miss", None
         match = "exact" if rows[0][5] == keys.exact else "same"
@@ -166,19 +163,27 @@ class AnswerCache:
         return "hit", cached
 
     async def _similar(self, question: Question, keys: questions.Keys) -> tuple[str, CachedAnswer | None]:
-        sql = _SIMILAR.format(
-            family=keys.family,
-            user=int(question.user),
-            ttl=self._ttl,
-            words=database.numbers(keys.words),
-            count=len(keys.words),
-            share=SIMILAR,
-        )
-        rows = await database.fetch(self._pool, sql, timeout=self._timeout)
+        rows = [row for row in await self._looked_up(question, keys) if row[-1]]
         if not rows:
             return "miss", None
         cached = await self._unchanged(rows[0], question.scope, "similar")
         return ("hit", cached) if cached else ("stale", None)
+
+    async def _looked_up(self, question: Question, keys: questions.Keys) -> list[database.Row]:
+        """The entry of the question, and the one most like it. Both are wanted at once, so it is one round trip."""
+        sql = f"{_FIND} UNION ALL {_SIMILAR}".format(
+            key=keys.key,
+            ttl=self._ttl,
+            user=int(question.user),
+            conversation=UUID(question.conversation),
+            run=UUID(question.run),
+            family=keys.family,
+            words=database.numbers(keys.words),
+            count=len(keys.words),
+            share=SIMILAR,
+        )
+        look = partial(database.fetch, self._pool, sql, timeout=self._timeout)
+        return await self._looking.do(question.run, look)
 
     async def _unchanged(self, row: Sequence[Any], scope: AccessScope, match: str) -> CachedAnswer | None:
         """The entry with its passages as they are now; None if one is gone, out of reach or changed."""

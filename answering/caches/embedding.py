@@ -3,6 +3,7 @@ the same for everybody and outlives every change of documents and rights."""
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import numpy as np
 from redis.asyncio import Redis
@@ -12,9 +13,12 @@ from answering.caches.normalise import digest, normal
 from answering.caches.remote import RemoteBytes
 from answering.resilience.singleflight import SingleFlight
 from retrieval.embeddings import Embedder, Vector, Vectors
+from retrieval.errors import EmbeddingError
 
 MOST_BYTES = 16 * 1024 * 1024
 TTL = 7 * 24 * 3600
+MOST_AHEAD = 1000
+"""Questions whose vector was begun and not asked for yet, that are remembered."""
 
 Outcome = Callable[[str, str], None]
 """Told (cache, result) of each look-up: `hit`, `miss`, `stale` or `error`."""
@@ -42,6 +46,7 @@ class CachedEmbedder:
         )
         self._remote = RemoteBytes(redis, prefix="cf:embedding", ttl=ttl)
         self._flights: SingleFlight[bytes, Vector] = SingleFlight()
+        self._ahead: dict[bytes, None] = {}
         self._writes: set[asyncio.Task[None]] = set()
 
     async def embed_query(self, text: str, *, timeout: float, asked: bool = True) -> Vector:
@@ -50,11 +55,31 @@ class CachedEmbedder:
         Raises what the embedder raises."""
         key = self._key(text)
         kept = self._kept.get(key)
+        if asked and key in self._ahead:  # counted when `begin` looked it up
+            del self._ahead[key]
+            asked = False
         if kept is None:
             return await self._flights.do(key, lambda: self._fetch(key, text, timeout, asked))
         if asked:
             self._on_result("embedding", "hit")
         return kept
+
+    def begin(self, text: str, *, timeout: float) -> None:
+        """Starts on the vector of a question that will be asked for in a moment. Whoever asks then joins in, and
+        gets the error where there is one."""
+        key = self._key(text)
+        if self._kept.get(key) is not None:
+            return
+        self._ahead[key] = None
+        if len(self._ahead) > MOST_AHEAD:
+            del self._ahead[next(iter(self._ahead))]
+        task = asyncio.create_task(self._begun(key, text, timeout))
+        self._writes.add(task)
+        task.add_done_callback(self._writes.discard)
+
+    async def _begun(self, key: bytes, text: str, timeout: float) -> None:
+        with suppress(EmbeddingError):
+            await self._flights.do(key, lambda: self._fetch(key, text, timeout, True))
 
     def embed_documents(self, texts: Sequence[str]) -> Vectors:
         return self._embedder.embed_documents(texts)

@@ -152,6 +152,31 @@ async def test_hints_while_typing_are_not_counted_as_questions():
     assert told == []
 
 
+@pytest.mark.parametrize("meanwhile", [0.0, 0.5])
+def test_a_vector_begun_ahead_is_one_call_and_counted_once(meanwhile):
+    @autojump
+    async def embedding():
+        embeds, told = Embeds(seconds=0.2), []
+        cached = CachedEmbedder(embeds, None, on_result=lambda *row: told.append(row[1]))
+        cached.begin("How many days?", timeout=1)
+        await asyncio.sleep(meanwhile)
+        await cached.embed_query("How many days?", timeout=1)
+        assert (len(embeds.calls), told) == (1, ["error"])
+        await cached.embed_query("How many days?", timeout=1)
+        assert told == ["error", "hit"]
+
+    embedding()
+
+
+@autojump
+async def test_who_joins_a_vector_begun_ahead_gets_its_error():
+    cached = CachedEmbedder(Embeds(failure=EmbeddingError("down")), None, on_result=lambda *row: None)
+    cached.begin("How many days?", timeout=1)
+    with pytest.raises(EmbeddingError):
+        await cached.embed_query("How many days?", timeout=1)
+    await cached.aclose()
+
+
 @pytest.mark.parametrize("hang", [False, True])
 def test_without_redis_the_embedder_is_asked_and_redis_left_alone_for_a_while(hang):
     @autojump
