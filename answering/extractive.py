@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from retrieval.passages import Passage
-from retrieval.sentences import score_sentences
+from retrieval.sentences import Context, score_sentences
 
 LEAD_IN = "The documents say:"
 HEADING_WORDS = 6  # a line of so few words that no stop ends is a heading
@@ -50,7 +50,7 @@ def extract(question: str, passages: Sequence[tuple[int, Passage]], *, most: int
     """Markdown that quotes at most `most` sentences of `passages` (number, passage; best first), each
     passage's with its `[n]`; "" when no sentence has anything of the question."""
     texts = [passage.text for _, passage in passages]
-    quotes = _best(_quotes(question, texts), most)
+    quotes = _best(_quotes(question, texts, Context.of([passage for _, passage in passages])), most)
     if not quotes:
         return ""
     order = list(dict.fromkeys(quote.passage for quote in quotes))
@@ -106,10 +106,10 @@ def _linked(one: str, other: str, adjacent: bool) -> str:
     return f"{one.removesuffix(' …')} … {other.removeprefix('… ')}"
 
 
-def _quotes(question: str, texts: Sequence[str]) -> list[_Quote]:
+def _quotes(question: str, texts: Sequence[str], context: Context) -> list[_Quote]:
     """Every sentence of every text that can be quoted and has something of the question."""
     units: list[list[_Unit]] = [[] for _ in texts]
-    for sentence in score_sentences(question, texts):
+    for sentence in score_sentences(question, texts, context):
         units[sentence.passage].append((sentence.start, sentence.end, sentence.score))
     quotes: list[_Quote] = []
     for place, text in enumerate(texts):

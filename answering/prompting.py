@@ -23,9 +23,10 @@ class Prompts:
     async def trimmed(self, question: str, passages: Numbered, history: History) -> Sequence[Message]:
         """The prompt with the sentences that matter least left out."""
         texts = [passage.text for _, passage in passages]
+        context = sentences.Context.of([passage for _, passage in passages])
         loop = asyncio.get_running_loop()
         kept = await loop.run_in_executor(
-            self._executor, lambda: sentences.trim(question, texts, share=SHARE)
+            self._executor, lambda: sentences.trim(question, texts, context, share=SHARE)
         )
         return _build(question, passages, kept, history)
 

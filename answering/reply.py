@@ -71,7 +71,11 @@ class Reply:
         self._known = sorted({*self._known, *numbers})
         self.passages = tuple((n, by_chunk[chunk]) for n, chunk in numbers)
         self.route = route
-        marks = self._marker(self.run.question.text, [passage.text for _, passage in self.passages])
+        texts, context = (
+            [p.text for _, p in self.passages],
+            sentences.Context.of([p for _, p in self.passages]),
+        )
+        marks = self._marker(self.run.question.text, texts, context)
         self.frames = [
             passage_frame(n, passage, spans) for (n, passage), spans in zip(self.passages, marks, strict=True)
         ]

@@ -15,7 +15,7 @@ import numpy as np
 
 from benchmarks.legs import Library, data_folder, library, model
 from retrieval.passages import Passage
-from retrieval.sentences import marks, trim
+from retrieval.sentences import Context, marks, trim
 
 PASSAGES = 8
 LEAST_OVERLAP = 40  # characters of a span within a passage that make the passage a gold one
@@ -65,7 +65,7 @@ def measure(name: str, shelf: Library, golds: Sequence[Gold], vectors: np.ndarra
     queries = list(zip(shelf.labelled.queries, golds, vectors, strict=True))[::every]
     for query, gold, vector in queries:
         found = shelf.best(query.text, shelf.lexical(query.text), shelf.vector(vector), PASSAGES)
-        texts = [passage.text for passage in found]
+        texts, context = [passage.text for passage in found], Context.of(found)
         wanted = [
             (place, flat(text))
             for place, passage in enumerate(found)
@@ -76,11 +76,11 @@ def measure(name: str, shelf: Library, golds: Sequence[Gold], vectors: np.ndarra
         if not wanted:
             continue
         started = time.perf_counter()
-        trimmed = [flat(text) for text in trim(query.text, texts)]
+        trimmed = [flat(text) for text in trim(query.text, texts, context)]
         took = (time.perf_counter() - started) * 1000
         marked = [
             flat(" ".join(text[start:end] for start, end in ranges))
-            for text, ranges in zip(texts, marks(query.text, texts), strict=True)
+            for text, ranges in zip(texts, marks(query.text, texts, context), strict=True)
         ]
         holds = [text in trimmed[place] for place, text in wanted]
         shows = [any(text in shown for shown in marked) for _, text in wanted]

@@ -1,34 +1,43 @@
-"""rank_bm25 over the sentences of a few passages: which of them answer, and what a prompt can do without.
+"""BM25 over the sentences of a few passages: which of them answer, and what a prompt can do without.
 
-A sentence is worth what its own words are worth, a share of what its neighbours are worth (the answer often
-stands beside the sentence that names the subject), and more in a passage that ranks higher."""
+A sentence is worth what its own words are worth, something for words that begin like the question's (probation,
+probationary), a share of what its neighbours and the heading above it are worth (the answer often stands beside the
+sentence that names the subject), and more in a passage that is worth more itself."""
 
+import math
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
-from retrieval.lexical.analysis import query_terms, terms
-from retrieval.lexical.bm25 import LuceneBM25
+from retrieval.lexical.analysis import passage_terms, query_terms, terms
+from retrieval.lexical.bm25 import K1
+from retrieval.passages import Passage
+from retrieval.segmentation import spans
 
-LONGEST = 320  # characters; a longer sentence is divided where it pauses
-WRAPPED = 60  # characters; a longer line without a stop at its end goes on in the next
+HEADING_LONGEST = 80  # characters
 LENGTH = 0.3  # how much BM25 minds a sentence's length; at its usual 0.75 a bare heading beats the answer
+BEGINNING = 5  # letters of two stems that are alike in words of one family
+FAMILY = 0.4  # of the worth of a word, that a word of its family has
 NEIGHBOURS = (0.4, 0.16)  # of the score of its neighbours, next and next but one, that a sentence gets
-RANK = 0.25  # sentences of the passage at rank r count 1 / (1 + RANK * r)
+SECTION = 0.5  # of the worth of a heading within the text, that the sentences below it get
+HEADING = (
+    0.25  # of the best score, that the sentences of a passage get whose headings have all words asked for
+)
+RANK = 0.05  # sentences of the passage at rank r count 1 / (1 + RANK * r), times the passage's worth
+UNSCORED_RANK = 0.25  # the same, where passages have no scores
+LEAST_WORTH = 0.1  # of the best passage's, that any other's is taken for
 OPENING = 0.1  # of the best score, that a passage's first sentence gets: it says what the passage is of
 FITS = 0.5  # of its own worth, that a sentence gains that holds the kind of thing that is asked for
 SHORT = 1200  # characters of all passages together that need no trimming
 GAP = "…"
+MARKED, MOST_MARKED = 2, 4  # sentences marked in any case; and where further ones are strong
+STRONG = 0.5  # of the best score, that makes a further sentence worth marking
 
-_STOP = re.compile(r"(?:[.!?]+[\"”’')\]]*(?=\s)|[。！？]+|\n)")
-_ABBREVIATED = re.compile(
-    r"(?:\b(?:e\.g|i\.e|etc|vs|cf|approx|no|nos|inc|ltd|co|corp|dr|mr|mrs|ms|st|fig|sec|art|al|dept|u\.s|u\.k)|\b[a-z])\.$",
-    re.IGNORECASE,
-)
 _NUMBER = re.compile(
     r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty|fifty"
     r"|hundred|thousand|million|billion|half|third|quarter|once|twice|none|unlimited)\b",
@@ -56,8 +65,6 @@ _KINDS = (
         _TIME,
     ),
 )
-_PAUSE = re.compile(r"[;:,]\s")
-_ITEM = re.compile(r"\s*(?:[-*+•▪◦‣|#>]|\d{1,3}[.)]\s|[a-z][.)]\s|```)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,83 +77,144 @@ class Sentence:
     score: float
 
 
-def spans(text: str) -> list[tuple[int, int]]:
-    """The sentences of a text as character ranges, without the space around them. Lines of lists and tables,
-    and lines that no next line goes on with, are sentences of their own."""
-    found: list[tuple[int, int]] = []
-    start = 0
-    for match in _STOP.finditer(text):
-        if _ends(text, start, match):
-            found.extend(_divided(text, start, match.end()))
-            start = match.end()
-    found.extend(_divided(text, start, len(text)))
-    return found
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What is known of texts besides the texts: `heads`, their titles and headings, and `worth`, how well search
+    has found each (0: not known). Empty where nothing is known."""
+
+    heads: tuple[str, ...] = ()
+    worth: tuple[float, ...] = ()
+
+    @staticmethod
+    def of(passages: Sequence[Passage]) -> "Context":
+        return Context(
+            tuple(f"{passage.title}\n{passage.heading}" for passage in passages),
+            tuple(passage.score for passage in passages),
+        )
 
 
-def _ends(text: str, start: int, stop: re.Match[str]) -> bool:
-    end = stop.end()
-    if stop.group() == "\n":
-        line = text[text.rfind("\n", 0, stop.start()) + 1 : stop.start()]
-        following = text[end : end + 12]
-        goes_on = following[:1].islower() or (len(line) >= WRAPPED and not following[:1].isspace())
-        return not goes_on or bool(_ITEM.match(following)) or bool(_ITEM.match(line) and len(line) < WRAPPED)
-    if stop.group() == ".":
-        following = text[end : end + 2].strip()
-        return not (following[:1].islower() or _ABBREVIATED.search(text, max(start, end - 8), end))
-    return True
+NOTHING = Context()
 
 
-def _divided(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """The range without its outer spaces; in parts, at pauses, where it is very long."""
-    while start < end and text[start].isspace():
-        start += 1
-    while end > start and text[end - 1].isspace():
-        end -= 1
-    while end - start > LONGEST:
-        pauses = [pause.end() for pause in _PAUSE.finditer(text, start + LONGEST // 3, start + LONGEST)]
-        at = pauses[-1] if pauses else text.rfind(" ", start + LONGEST // 3, start + LONGEST) + 1
-        at = at or start + LONGEST
-        yield start, at
-        start = at
-    if start < end:
-        yield start, end
-
-
-def score_sentences(question: str, texts: Sequence[str]) -> list[Sentence]:
+def score_sentences(question: str, texts: Sequence[str], context: Context = NOTHING) -> list[Sentence]:
     """Every sentence of every text, in text order. `texts` are passages, the best one first."""
-    return list(_scored(question, tuple(texts)))
+    return list(_scored(question, tuple(texts), context))
 
 
 @lru_cache(maxsize=64)
-def _scored(question: str, texts: tuple[str, ...]) -> tuple[Sentence, ...]:
+def _scored(question: str, texts: tuple[str, ...], context: Context) -> tuple[Sentence, ...]:
     """Marks, trimming and extracts of one question ask for the same."""
     read = [_read(text) for text in texts]
-    places = [(at, start, end) for at, (ranges, _) in enumerate(read) for start, end in ranges]
+    places = [(at, start, end) for at, one in enumerate(read) for start, end in one.ranges]
     if not places:
         return ()
-    own = _scores(question, [words for _, sentences in read for words in sentences])
-    own *= _fit(question, [texts[at][start:end] for at, start, end in places])
-    scores = _with_context(own, np.array([at for at, _, _ in places]))
+    wanted = query_terms(question)
+    own = _words(wanted, read) * _fit(question, [texts[at][start:end] for at, start, end in places])
+    own += SECTION * _sections(own, read)
+    passages = np.array([at for at, _, _ in places])
+    scores = _with_context(own, passages)
+    scores += HEADING * own.max() * _named(wanted, context.heads, len(texts))[passages]
+    scores *= _worth(context.worth, len(texts))[passages]
     return tuple(Sentence(*place, float(score)) for place, score in zip(places, scores, strict=True))
 
 
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A text's sentences: where they are, how often each term and each beginning of a term is in them, how many
+    terms they have, and which sentence is the heading above each (-1: none)."""
+
+    ranges: tuple[tuple[int, int], ...]
+    words: tuple[Mapping[str, int], ...]
+    families: tuple[Mapping[str, int], ...]
+    lengths: tuple[int, ...]
+    above: tuple[int, ...]
+
+
 @lru_cache(maxsize=512)
-def _read(text: str) -> tuple[list[tuple[int, int]], list[list[str]]]:
-    """A text's sentences and their terms. The provisional and the final passages are mostly the same."""
+def _read(text: str) -> _Text:
+    """The provisional and the final passages are mostly the same."""
     ranges = spans(text)
-    return ranges, [terms(text[start:end]) for start, end in ranges]
+    found = [terms(text[start:end]) for start, end in ranges]
+    above, heading = [], -1
+    for place, (start, end) in enumerate(ranges):
+        heading = place if _is_heading(text, start, end) else heading
+        above.append(-1 if heading == place else heading)
+    return _Text(
+        tuple(ranges),
+        tuple(Counter(one) for one in found),
+        tuple(Counter(word[:BEGINNING] for word in one if len(word) >= BEGINNING) for one in found),
+        tuple(map(len, found)),
+        tuple(above),
+    )
 
 
-def _scores(question: str, sentences: list[list[str]]) -> npt.NDArray[np.float64]:
-    if not any(sentences):
-        return np.zeros(len(sentences))
-    return np.asarray(LuceneBM25(sentences, b=LENGTH).get_scores(query_terms(question)), dtype=np.float64)
+def _is_heading(text: str, start: int, end: int) -> bool:
+    """Whether the sentence is a heading as chunking writes those that not all of a chunk stands under: a short line
+    with an empty one above and below."""
+    if end - start > HEADING_LONGEST or not text[start].isupper() or text[end : end + 2] != "\n\n":
+        return False
+    return (start == 0 or text[start - 2 : start] == "\n\n") and (
+        text[end - 1].isalnum() or text[end - 1] in ")?"
+    )
+
+
+def _words(wanted: Sequence[str], read: Sequence[_Text]) -> npt.NDArray[np.float64]:
+    """What the words of each sentence are worth, those of the question's families of words less."""
+    lengths = [length for one in read for length in one.lengths]
+    families = list(dict.fromkeys(word[:BEGINNING] for word in wanted if len(word) >= BEGINNING))
+    scores = bm25(wanted, [words for one in read for words in one.words], lengths)
+    alike = bm25(families, [words for one in read for words in one.families], lengths)
+    return np.array(scores) + FAMILY * np.array(alike)
+
+
+def bm25(
+    wanted: Sequence[str], sentences: Sequence[Mapping[str, int]], lengths: Sequence[int]
+) -> list[float]:
+    """The scores that LuceneBM25 gives, of rank_bm25, which counts every word of every sentence for each question:
+    here they were counted when the text was first read, and only the question's are looked up."""
+    mean = sum(lengths) / len(lengths) or 1.0
+    minds = [K1 * (1 - LENGTH + LENGTH * length / mean) for length in lengths]
+    scores = [0.0] * len(sentences)
+    for word in wanted:
+        holding = [(place, counts[word]) for place, counts in enumerate(sentences) if word in counts]
+        rarity = math.log1p((len(sentences) - len(holding) + 0.5) / (len(holding) + 0.5))
+        for place, count in holding:
+            scores[place] += rarity * count * (K1 + 1) / (count + minds[place])
+    return scores
 
 
 def _fit(question: str, sentences: list[str]) -> npt.NDArray[np.float64]:
     """What each sentence's own worth is multiplied by: more where it holds a number, and a number is asked for."""
     kinds = [held for asked, held in _KINDS if asked.search(question)]
+    if not kinds:
+        return np.ones(len(sentences))
     return np.array([1 + FITS * any(held.search(one) for held in kinds) for one in sentences])
+
+
+def _sections(own: npt.NDArray[np.float64], read: Sequence[_Text]) -> npt.NDArray[np.float64]:
+    """For each sentence the own worth of the heading above it in its text."""
+    first, places = 0, []
+    for one in read:
+        places += [first + above if above >= 0 else -1 for above in one.above]
+        first += len(one.above)
+    above = np.array(places)
+    return np.asarray(np.where(above >= 0, own[above], 0.0))
+
+
+def _named(wanted: Sequence[str], heads: Sequence[str], texts: int) -> npt.NDArray[np.float64]:
+    """For each text the share of the question's words that its title and headings have."""
+    if not heads or not wanted:
+        return np.zeros(texts)
+    return np.array([len(set(wanted).intersection(passage_terms(head))) / len(wanted) for head in heads])
+
+
+def _worth(found: Sequence[float], texts: int) -> npt.NDArray[np.float64]:
+    """What the sentences of each text are multiplied by."""
+    ranks = np.arange(texts)
+    best = max(found, default=0.0)
+    if best <= 0:
+        return np.asarray(1 / (1 + UNSCORED_RANK * ranks))
+    return np.asarray(np.maximum(np.array(found) / best, LEAST_WORTH) / (1 + RANK * ranks))
 
 
 def _with_context(own: npt.NDArray[np.float64], passages: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
@@ -157,19 +225,24 @@ def _with_context(own: npt.NDArray[np.float64], passages: npt.NDArray[np.int64])
         scores[step:] += given * own[:-step]
         scores[:-step] += given * own[step:]
     opens = np.concatenate([[True], passages[1:] != passages[:-1]])
-    return np.asarray((scores + OPENING * own.max() * opens) / (1 + RANK * passages))
+    return np.asarray(scores + OPENING * own.max() * opens)
 
 
-def marks(question: str, texts: Sequence[str], *, most: int = 3) -> list[list[tuple[int, int]]]:
-    """For each text the character ranges of the sentences that answer best, at most `most` over all texts."""
+def marks(
+    question: str, texts: Sequence[str], context: Context = NOTHING, *, most: int = MOST_MARKED
+) -> list[list[tuple[int, int]]]:
+    """For each text the character ranges of the sentences that answer best: over all texts at most `most`, more than
+    MARKED only where they are strong."""
     marked: list[list[tuple[int, int]]] = [[] for _ in texts]
-    scored = [sentence for sentence in score_sentences(question, texts) if sentence.score > 0]
-    for sentence in sorted(scored, key=lambda sentence: -sentence.score)[:most]:
-        marked[sentence.passage].append((sentence.start, sentence.end))
+    scored = [sentence for sentence in score_sentences(question, texts, context) if sentence.score > 0]
+    scored.sort(key=lambda sentence: -sentence.score)
+    for place, sentence in enumerate(scored[:most]):
+        if place < MARKED or sentence.score >= STRONG * scored[0].score:
+            marked[sentence.passage].append((sentence.start, sentence.end))
     return [sorted(ranges) for ranges in marked]
 
 
-def trim(question: str, texts: Sequence[str], *, share: float = 0.6) -> list[str]:
+def trim(question: str, texts: Sequence[str], context: Context = NOTHING, *, share: float = 0.6) -> list[str]:
     """The texts with their weakest sentences left out, `…` in their place: about `share` of all characters
     stay.
 
@@ -180,7 +253,9 @@ def trim(question: str, texts: Sequence[str], *, share: float = 0.6) -> list[str
         return list(texts)
     room = share * total
     ranges: list[list[tuple[int, int]]] = [[] for _ in texts]
-    for place, sentence in enumerate(sorted(score_sentences(question, texts), key=lambda one: -one.score)):
+    for place, sentence in enumerate(
+        sorted(score_sentences(question, texts, context), key=lambda one: -one.score)
+    ):
         cost = sentence.end - sentence.start + len(GAP) + 2
         if cost <= room or place == 0:
             room -= cost
@@ -194,7 +269,7 @@ def _with_headers(text: str, kept: list[tuple[int, int]]) -> list[tuple[int, int
         return sorted(kept)
     header: list[tuple[int, int]] = []
     wanted = set(kept)
-    for start, end in _read(text)[0]:
+    for start, end in _read(text).ranges:
         if not text.startswith("|", start):
             header = []
         elif len(header) < 2:

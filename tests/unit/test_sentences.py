@@ -1,9 +1,14 @@
+from collections import Counter
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.sentences import marks, score_sentences, spans, trim
+from retrieval.lexical.analysis import query_terms, terms
+from retrieval.lexical.bm25 import LuceneBM25
+from retrieval.segmentation import spans
+from retrieval.sentences import LENGTH, Context, bm25, marks, score_sentences, trim
 
 HANDBOOK = """Annual leave. Every employee gets 25 days of annual leave, e.g. for holidays, in the U.S. 20 days.
 Unused days lapse in March! Ask Dr. Smith about exceptions.
@@ -81,3 +86,59 @@ def test_a_row_that_stays_keeps_its_header():
 def test_little_text_is_left_as_it_is():
     assert trim("leave", ["Annual leave. Parking."]) == ["Annual leave. Parking."]
     assert trim("leave", []) == []
+
+
+SECTIONS = """Lost devices
+
+Report it within the hour, day or night. The desk locks the device from afar.
+
+Suspicious messages
+
+Report it with the button in the mail program. The desk looks into each of them."""
+
+
+def best(question: str, texts: list[str], context: Context | None = None) -> str:
+    found = max(score_sentences(question, texts, context or Context()), key=lambda one: one.score)
+    return texts[found.passage][found.start : found.end]
+
+
+def test_the_sentences_below_a_heading_are_about_what_it_says():
+    scores = {SECTIONS[one.start : one.end]: one.score for one in score_sentences("lost device?", [SECTIONS])}
+    reports = [score for sentence, score in scores.items() if sentence.startswith("Report it")]
+    assert reports[0] > 2 * reports[1]
+
+
+def test_words_of_one_family_are_alike_but_less_than_the_word_itself():
+    family, other = "Probation lasts three months.", "Leave lasts three weeks."
+    question = "probationary period?"
+    assert best(question, [f"{other} {other} {family}"]) == family
+    same = "A probationary contract is short."
+    assert best(question, [f"{family} {other} {other} {other} {same}"]) == same
+
+
+def test_a_passage_whose_heading_names_what_is_asked_for_goes_first():
+    texts = ["You get five days a year.", "You get two days a year."]
+    heads = ("Handbook\nCarer's leave", "Handbook\nSpecial leave › Wedding")
+    assert best("How many days do I get for my wedding?", texts, Context(heads, (0.5, 0.5))) == texts[1]
+
+
+def test_sentences_of_a_passage_that_search_prefers_by_far_go_first():
+    texts = ["Leave is for everyone.", "Leave is for employees."]
+    assert best("Who has leave?", texts, Context(worth=(1.0, 0.2))) == texts[0]
+    assert best("Who has leave?", texts, Context(worth=(0.2, 1.0))) == texts[1]
+
+
+def test_one_strong_sentence_is_marked_with_one_other_and_four_that_are_alike_all():
+    weak = " ".join(f"Something else about days in office number {number}." for number in range(6))
+    strong = "Employees get 25 days of annual leave."
+    question = "How many days of annual leave do employees get?"
+    assert sum(map(len, marks(question, [f"{strong} {weak}"]))) == 2
+    alike = [strong.replace("25", str(days)) for days in range(20, 26)]
+    assert sum(map(len, marks(question, alike, Context(worth=(1.0,) * 6)))) == 4
+
+
+def test_words_score_as_rank_bm25_scores_them():
+    texts = [*sentences(HANDBOOK), *sentences(SECTIONS)]
+    read, wanted = [terms(one) for one in texts], query_terms("annual leave in the portal")
+    expected = LuceneBM25(read, b=LENGTH).get_scores(wanted)
+    assert bm25(wanted, [Counter(one) for one in read], [len(one) for one in read]) == pytest.approx(expected)

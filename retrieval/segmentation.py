@@ -1,0 +1,57 @@
+"""Text -> its sentences (pure)."""
+
+import re
+from collections.abc import Iterator
+
+LONGEST = 320  # characters; a longer sentence is divided where it pauses
+WRAPPED = 60  # characters; a longer line without a stop at its end goes on in the next
+
+_STOP = re.compile(r"(?:[.!?]+[\"”’')\]]*(?=\s)|[。！？]+|\n)")
+_ABBREVIATED = re.compile(
+    r"(?:\b(?:e\.g|i\.e|etc|vs|cf|approx|no|nos|inc|ltd|co|corp|dr|mr|mrs|ms|st|fig|sec|art|al|dept|u\.s|u\.k)|\b[a-z])\.$",
+    re.IGNORECASE,
+)
+_PAUSE = re.compile(r"[;:,]\s")
+_ITEM = re.compile(r"\s*(?:[-*+•▪◦‣|#>]|\d{1,3}[.)]\s|[a-z][.)]\s|```)")
+
+
+def spans(text: str) -> list[tuple[int, int]]:
+    """The sentences of a text as character ranges, without the space around them. Lines of lists and tables,
+    and lines that no next line goes on with, are sentences of their own."""
+    found: list[tuple[int, int]] = []
+    start = 0
+    for match in _STOP.finditer(text):
+        if _ends(text, start, match):
+            found.extend(_divided(text, start, match.end()))
+            start = match.end()
+    found.extend(_divided(text, start, len(text)))
+    return found
+
+
+def _ends(text: str, start: int, stop: re.Match[str]) -> bool:
+    end = stop.end()
+    if stop.group() == "\n":
+        line = text[text.rfind("\n", 0, stop.start()) + 1 : stop.start()]
+        following = text[end : end + 12]
+        goes_on = following[:1].islower() or (len(line) >= WRAPPED and not following[:1].isspace())
+        return not goes_on or bool(_ITEM.match(following)) or bool(_ITEM.match(line) and len(line) < WRAPPED)
+    if stop.group() == ".":
+        following = text[end : end + 2].strip()
+        return not (following[:1].islower() or _ABBREVIATED.search(text, max(start, end - 8), end))
+    return True
+
+
+def _divided(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """The range without its outer spaces; in parts, at pauses, where it is very long."""
+    while start < end and text[start].isspace():
+        start += 1
+    while end > start and text[end - 1].isspace():
+        end -= 1
+    while end - start > LONGEST:
+        pauses = [pause.end() for pause in _PAUSE.finditer(text, start + LONGEST // 3, start + LONGEST)]
+        at = pauses[-1] if pauses else text.rfind(" ", start + LONGEST // 3, start + LONGEST) + 1
+        at = at or start + LONGEST
+        yield start, at
+        start = at
+    if start < end:
+        yield start, end
