@@ -28,7 +28,10 @@ from retrieval.lexical.analysis import query_terms
 from retrieval.passages import Ranking
 
 SAMPLE = "sample"
-SETS = ("northwind_pages", "handbook_faq", "anthropic_docs", "chunkeval", "xquad", "policyqa", SAMPLE)
+SETS = (
+    *("northwind_pages", "handbook_faq", "anthropic_docs", "aws_docs", "chunkeval", "xquad", "policyqa"),
+    SAMPLE,
+)
 ALIKE = (
     {"northwind_pages", "handbook_faq", SAMPLE},
     {"policyqa", "handbook_faq"},
