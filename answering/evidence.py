@@ -13,7 +13,7 @@ from retrieval.passages import Passage, Ranking
 TOP = 8
 """Passages that are cited."""
 
-MODEL_THRESHOLD = 0.1
+MODEL_THRESHOLD = evidence.FAR
 """Evidence below which not even a model is asked. It is told to say when the passages do not answer and reads them
 better than a formula does, so only what is plainly off every subject is kept from it."""
 
@@ -23,11 +23,13 @@ POOLED = 16
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The passages, best first, the legs that found them, and whether they answer the question at all."""
+    """The passages, best first, the legs that found them, whether they answer the question at all, and, if not,
+    whether they are at least near it."""
 
     route: str
     passages: tuple[Passage, ...]
     answerable: bool
+    near: bool = False
 
 
 class Chooser:
@@ -58,7 +60,8 @@ class Chooser:
         ranked = _ranked([known[chunk] for chunk in chunks if chunk in known], fused, words, meaning)
         kept = seated(dedupe.fold(ranked), extra, TOP)
         found = evidence.answerability(question, kept, words, meaning, cosines=self.cosines)
-        return Found(route(words, meaning), kept, bool(kept) and found >= self.threshold)
+        answers = bool(kept) and found >= self.threshold
+        return Found(route(words, meaning), kept, answers, near=not answers and found >= evidence.FAR)
 
     async def again(self, chunks: Sequence[int], scope: AccessScope) -> tuple[Passage, ...]:
         """The passages that a run has shown before, as far as they are still there and readable."""

@@ -46,7 +46,9 @@ class _Quote:
     list_head: str = ""
 
 
-def extract(question: str, passages: Sequence[tuple[int, Passage]], *, most: int = 3) -> str:
+def extract(
+    question: str, passages: Sequence[tuple[int, Passage]], *, most: int = 3, lead_in: str = LEAD_IN
+) -> str:
     """Markdown that quotes at most `most` sentences of `passages` (number, passage; best first), each
     passage's with its `[n]`; "" when no sentence has anything of the question."""
     texts = [passage.text for _, passage in passages]
@@ -58,7 +60,7 @@ def extract(question: str, passages: Sequence[tuple[int, Passage]], *, most: int
         f"> {_joined([quote for quote in quotes if quote.passage == place])} [{passages[place][0]}]"
         for place in order
     ]
-    return "\n\n".join([LEAD_IN, *blocks])
+    return "\n\n".join([lead_in, *blocks])
 
 
 def _best(quotes: list[_Quote], most: int) -> list[_Quote]:

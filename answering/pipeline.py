@@ -29,6 +29,8 @@ GRACE = 0.08
 """Seconds that sources found by words wait for those found by meaning: nobody sees it, and most answers then show their
 sources once, best first, instead of twice."""
 
+NEAREST = "What comes nearest in them:"
+
 CACHE_BUDGET = 0.1
 """Seconds. A look-up that takes longer is no shortcut."""
 
@@ -63,7 +65,7 @@ async def answer(run: Run, reply: Reply, parts: Parts) -> str:
                 cancel(legs.words, legs.meaning)  # a follow-up is searched together with what it follows
                 legs = search_both(beside, run, parts, text)
             if not await cite(run, reply, parts, legs, extras):
-                return reply.refuse()
+                return refuse(run, reply)
             return await generate(run, reply, parts, await history)
         finally:
             cancel(legs.words, legs.meaning, history, sources, cached, usable)
@@ -222,6 +224,12 @@ def quote(run: Run, reply: Reply) -> str:
         return reply.refuse()
     reply.whole(text)
     return "extractive"
+
+
+def refuse(run: Run, reply: Reply) -> str:
+    """Says that the documents do not say, and what in them comes nearest where that is not far off."""
+    near = reply.found is not None and reply.found.near
+    return reply.refuse(extract(run.question.text, reply.passages, most=1, lead_in=NEAREST) if near else "")
 
 
 def cancel(*tasks: asyncio.Task[Any]) -> None:

@@ -107,8 +107,8 @@ class Reply:
         self.whole(CITATION.sub(lambda found: f"[{numbers.get(int(found[1]))}]", cached.text))
         return True
 
-    def refuse(self) -> str:
-        self.whole(REFUSAL)
+    def refuse(self, nearest: str = "") -> str:
+        self.whole(f"{REFUSAL}\n\n{nearest}".rstrip())
         return "refused"
 
     def restore(self, frames: Sequence[Frame]) -> None:

@@ -64,6 +64,7 @@ class Script:
     meaning: tuple[int, ...] = (2, 3)
     answer: str = "You get 21 days of annual leave [1]."
     answerable: bool = True
+    near: bool = False
     cached: CachedAnswer | None = None
     similar: CachedAnswer | None = None
     model: bool = True
@@ -119,7 +120,8 @@ class ScriptedParts:
         await self.script.take("passages")
         chunks = dict.fromkeys([*(words.chunks if words else ()), *(meaning.chunks if meaning else ())])
         found = tuple(passage(chunk) for chunk in chunks)
-        return Found(route(words, meaning), found, bool(found) and self.script.answerable)
+        answerable = bool(found) and self.script.answerable
+        return Found(route(words, meaning), found, answerable, near=self.script.near)
 
     async def history(self, question: Question) -> History:
         await self.script.take("history")

@@ -145,6 +145,15 @@ async def test_what_the_documents_do_not_say_is_refused() -> None:
 
 
 @autojump
+async def test_a_refusal_quotes_what_comes_nearest_where_that_is_not_far_off() -> None:
+    played = await play(Script(answerable=False, near=True))
+    assert_well_formed(played)
+    assert (played.last["finish"], len(played.last["cited"])) == ("refused", 1)
+    assert played.text.startswith("The documents you can read do not say.")
+    assert "days of annual leave" in played.text
+
+
+@autojump
 async def test_nothing_readable_is_refused_as_if_nothing_were_there() -> None:
     played = await play(Script(words=(), meaning=()))
     assert_well_formed(played)
