@@ -1,9 +1,11 @@
-"""Two rankings -> one (pure), by a convex combination of scores that are scaled in two ways, half and half:
+"""Two rankings -> one (pure), by a convex combination of what three views say of a chunk:
 
 * from 0 at a leg's last hit to 1 at its first: how a chunk stands within its leg;
 * as a share of the leg's certainty, exp((score - best) / temperature) over its sum: a leg in which one chunk
   stands out says so, a leg that finds a hundred alike has little to say. This is where a question's own scores
-  weigh the legs, with no labels and nothing learned.
+  weigh the legs, with no labels and nothing learned;
+* one over the better of its two ranks: what one leg is first with stays among the first, however much the other
+  finds that both have a little of.
 
 Reciprocal rank fusion throws the scores away, and lets a weak leg pull a strong one down. A weight learned from
 features of question and scores gained nothing on sets left out of the learning. Both are measured beside this
@@ -19,7 +21,7 @@ from retrieval.passages import Hit, Ranking
 LEXICAL_SHARE = 0.5
 LEXICAL_TEMPERATURE = 0.3  # of the best BM25 score, since BM25 has no scale of its own
 VECTOR_TEMPERATURE = 0.15  # of a cosine
-CERTAIN_DEPTH = 50  # hits of a leg that share its certainty
+PLACED, CERTAIN, FIRST = 0.37, 0.37, 0.26  # what each view counts
 
 Scores = npt.NDArray[np.float64]
 
@@ -33,7 +35,11 @@ def fuse(query: str, lexical: Ranking | None, vector: Ranking | None, *, k: int)
     placed = _combined(legs, _placed)
     certain = _combined(legs, _certain)
     most = max(certain.values(), default=1.0)
-    scores = {chunk: 0.5 * placed[chunk] + 0.5 * certain[chunk] / most for chunk in placed}
+    first = _first(legs)
+    scores = {
+        chunk: PLACED * placed[chunk] + CERTAIN * certain[chunk] / most + FIRST * first[chunk]
+        for chunk in placed
+    }
     order = sorted(scores, key=lambda chunk: -scores[chunk])[:k]
     return Ranking("fused", tuple(Hit(chunk, scores[chunk]) for chunk in order), partial)
 
@@ -61,6 +67,15 @@ def _combined(legs: list[Ranking], scale: Callable[[str, Scores], Scores]) -> di
     return combined
 
 
+def _first(legs: list[Ranking]) -> dict[int, float]:
+    """Chunk -> one over its rank in the leg that ranks it higher."""
+    best: dict[int, float] = {}
+    for leg in legs:
+        for rank, hit in enumerate(leg, 1):
+            best[hit.chunk] = max(best.get(hit.chunk, 0.0), 1 / rank)
+    return best
+
+
 def _placed(leg: str, scores: Scores) -> Scores:
     low, high = scores.min(), scores.max()
     return np.asarray((scores - low) / (high - low)) if high > low else np.ones_like(scores)
@@ -70,5 +85,4 @@ def _certain(leg: str, scores: Scores) -> Scores:
     best = scores.max()
     temperature = VECTOR_TEMPERATURE if leg == "vector" else LEXICAL_TEMPERATURE * max(best, 1e-9)
     weights = np.exp((scores - best) / temperature)
-    weights[CERTAIN_DEPTH:] = 0.0
     return np.asarray(weights / weights.sum())

@@ -56,3 +56,11 @@ def test_partial_is_handed_on():
 def test_reciprocal_rank_looks_at_ranks_alone():
     assert reciprocal_rank(LEXICAL, VECTOR, k=10).chunks[0] == 2
     assert reciprocal_rank(None, VECTOR, k=10).chunks == VECTOR.chunks
+
+
+def test_what_one_leg_is_first_with_stays_among_the_first():
+    # Nine chunks that both legs have, each of them a little behind.
+    both = range(3, 12)
+    words = leg("lexical", (1, 10.0), *((chunk, 8.5) for chunk in both), (50, 1.0))
+    meaning = leg("vector", (2, 0.6), *((chunk, 0.4) for chunk in both), (51, 0.1))
+    assert set(fuse("q", words, meaning, k=2).chunks) == {1, 2}
