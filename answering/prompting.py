@@ -8,7 +8,7 @@ from answering import prompt
 from answering.messages import Message
 from answering.reply import Numbered
 from answering.store import History
-from retrieval import sentences
+from retrieval import dedupe, sentences
 
 SHARE = 0.6
 """How much of the passages' text a prompt keeps."""
@@ -39,6 +39,10 @@ class Prompts:
 
 def _build(question: str, passages: Numbered, texts: Sequence[str], history: History) -> Sequence[Message]:
     numbered = [(n, passage, text) for (n, passage), text in zip(passages, texts, strict=True)]
+    # Neighbours of one document stand together in its order: the model reads on where the document does.
+    joined = [passage for run in dedupe.runs([passage for _, passage in passages]) for passage in run]
+    order = {passage.chunk: place for place, passage in enumerate(joined)}
+    numbered.sort(key=lambda one: order.get(one[1].chunk, len(order)))
     return prompt.build(
         question, numbered, turns=history.turns, summary=history.summary, profile=history.profile
     )

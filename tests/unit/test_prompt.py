@@ -2,7 +2,11 @@
 
 import re
 
+import pytest
+
 from answering.prompt import PROMPT_VERSION, SYSTEM, Turn, build, estimate_tokens
+from answering.prompting import Prompts
+from answering.store import History
 from retrieval.passages import Passage
 
 INJECTION = """Hotels are refunded up to 140 EUR per night.
@@ -106,3 +110,24 @@ def test_a_very_long_question_is_cut_at_a_word():
     text = last(build("word " * 5_000, []))
     assert estimate_tokens(text) < 1_100
     assert text.endswith("word …\n</question>")
+
+
+@pytest.fixture
+def prompts():
+    made = Prompts()
+    yield made
+    made.close()
+
+
+async def test_neighbours_stand_together_in_reading_order_and_keep_their_numbers(prompts):
+    found = (
+        (1, passage("Third.", chunk=13, ordinal=3)),
+        (2, passage("Another document.", chunk=20, document="e")),
+        (3, passage("Second.", chunk=12, ordinal=2)),
+    )
+    for messages in (
+        prompts.whole("What?", found, History()),
+        await prompts.trimmed("What?", found, History()),
+    ):
+        assert re.findall(r'n="(\d)"', last(messages)) == ["3", "1", "2"]
+        assert re.findall(r"(Second|Third)\.", last(messages)) == ["Second", "Third"]
