@@ -5,7 +5,7 @@ Served as the answer only if all of this holds: the asker has the same scope, an
 the question says the same, word for word (`normalise.signature`); prompt and model are the same; neither
 conversation has an earlier turn; every passage the model was given is readable now and unchanged, by content
 hash; the words of the new question still find what the answer cites, and find nothing that was published
-since. Ingestion drops the entries that cite what it changes, in its own transaction."""
+or moved since. Ingestion drops the entries that cite what it changes, in its own transaction."""
 
 import asyncio
 import logging
@@ -59,9 +59,10 @@ _SIMILAR = f"""(SELECT {_COLUMNS}, true FROM (
               AND asked_at > now() - interval '{{ttl}} seconds' ORDER BY asked_at DESC LIMIT 500) newest) scored
     WHERE shared >= {{share}} * (cardinality(words) + {{count}} - shared)
     ORDER BY shared / (cardinality(words) + {{count}} - shared) DESC, asked_at DESC LIMIT 1)"""
-# Ten seconds of doubt: a document that was being published while the first question was answered is newer.
+# Published since, or moved to where the asker reads. Ten seconds of doubt: a document that was being published
+# while the first question was answered is newer.
 _NEWER = """SELECT 1 FROM retrieval_chunk c JOIN retrieval_document d ON d.id = c.document_id
-    WHERE c.id = ANY({chunks}) AND d.ready_at > to_timestamp({asked}) - interval '10 seconds' LIMIT 1"""
+    WHERE c.id = ANY({chunks}) AND d.changed_at > to_timestamp({asked}) - interval '10 seconds' LIMIT 1"""
 _STORE = """INSERT INTO answering_cachedanswer
         (key, profile, exact, family, words, text, numbers, chunks, hashes, cited, documents, asked_at)
     SELECT %(key)s, {profile}, %(exact)s, %(family)s, %(words)s, %(text)s, %(numbers)s, %(chunks)s, %(hashes)s,

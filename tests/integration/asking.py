@@ -58,7 +58,7 @@ class Cast:
         assert document.status == "ready", document.reason
         # An answer is not cached on top of a document that is a few seconds old.
         if aged:
-            Document.objects.filter(pk=document.pk).update(ready_at=timezone.now() - timedelta(minutes=1))
+            Document.objects.filter(pk=document.pk).update(changed_at=timezone.now() - timedelta(minutes=1))
         return document
 
 

@@ -39,6 +39,7 @@ class World:
         document = Document.objects.create(
             collection=self.collection, name="a.md", title="Leave", status="ready", ready_at=ready
         )
+        Document.objects.filter(pk=document.pk).update(changed_at=ready)  # which saving sets to now
         for place, text in enumerate(texts):
             Chunk.objects.create(
                 id=uuid.uuid4().int >> 66,
