@@ -88,7 +88,8 @@ class Follower:
     def revision(self) -> object:
         """Names what is searched now: it changes whenever a change of the documents has come in."""
         state = self._state
-        return (state.name, state.horizon, self._stamp) if state else None
+        # Not the horizon alone: it stands still while any transaction is open, and changes come in all the same.
+        return (state.name, state.horizon, state.saved_at, self._stamp) if state else None
 
     def start(self) -> None:
         self._thread.start()

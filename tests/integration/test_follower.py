@@ -105,6 +105,20 @@ def test_what_was_there_before_is_found_and_so_is_what_comes(database, follow, c
     assert finds(follower, "leave", 2, collection)
 
 
+def test_a_change_beside_an_open_transaction_is_another_revision(database, database_url, follow, collection):
+    with psycopg.connect(database_url) as slow:
+        publish(slow.cursor(), collection, "takes its time")
+        follower = follow()
+        assert settled(follower)
+        publish(database.cursor(), collection, "sabbatical leave")
+        assert finds(follower, "sabbatical", 1, collection)
+        before = follower.revision
+        publish(database.cursor(), collection, "parental leave")
+        assert follower.wait_for(lambda: follower.revision != before, WAIT)
+        assert found(follower, "parental", collection) == 1
+        slow.rollback()
+
+
 @pytest.mark.parametrize("engine", ["tantivy", "rank_bm25"])
 def test_a_document_that_is_replaced_moved_or_deleted_is_so_here(database, follow, collection, other, engine):
     follower = follow(engine=engine)
