@@ -67,6 +67,11 @@ class Route:
         usual = self.delays.quantile(self.name, size, 0.75)
         return usual is not None and self.pulse.silent(usual)
 
+    def unproven(self, late: float) -> bool:
+        """Those who were sent here wait, too, and none has had a word for `late` seconds: not sure enough to call it
+        down, and no place to turn to."""
+        return self.pulse.unproven(late)
+
     def rated(self, rate: float) -> None:
         """A stream of `rate` texts a second ended."""
         self._usual_rate += (rate - self._usual_rate) * (0.1 if self._usual_rate else 1.0)

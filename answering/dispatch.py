@@ -149,6 +149,9 @@ class Race:
     ) -> None:
         self._dispatcher, self._request, self._priority = dispatcher, request, priority
         self._primary = attempt
+        self._probing = not attempt.route.closed  # nothing is well: one call finds out whether that is over
+        self._started = dispatcher.clock()
+        self._delay = dispatcher.delays.delay(attempt.name, request.size)
         self._second: Attempt | None = None
         self._hedge: Sent | None = None
         self._denied = False
@@ -163,7 +166,7 @@ class Race:
             winner = await hedged(
                 self._primary.first,
                 self._ask_second,
-                delay=self._dispatcher.delays.delay(self._primary.name, self._request.size),
+                delay=self._delay,
                 allow=self._allow,
                 failures=(UpstreamError,),
             )
@@ -188,7 +191,7 @@ class Race:
         if (slot := other.limiter.try_acquire(self._priority)) is None:
             return self._deny(why)
         # To turn away from what is known to be down is no second call: the first is lost anyway.
-        if not down and not dispatcher.budget.take(why):
+        if not down and not dispatcher.budget.take(why, self._late_by()):
             slot.release()
             return self._deny(why)
         self._second = dispatcher.attempt(other, self._request, slot)
@@ -196,13 +199,18 @@ class Race:
             self._hedge = dispatcher.gate.start()
         return True
 
+    def _late_by(self) -> float:
+        return self._dispatcher.clock() - self._started - self._delay
+
     def _helps(self, why: Why, other: Route, down: bool) -> bool:
         if why == "failed":
             # Nobody asks the same server again that said no.
             refused = isinstance(self._primary.error, UpstreamThrottled | UpstreamRejected)
             return other is not self._primary.route or not refused
         outage = self._dispatcher.gate.shut or not all(route.closed for route in self._dispatcher.routes)
-        return not self._priority.deferrable and (down or not outage)
+        if self._probing or self._priority.deferrable or other.unproven(self._delay):
+            return False
+        return down or not outage
 
     def _deny(self, why: Why) -> bool:
         if why == "late" and not self._denied:

@@ -46,6 +46,7 @@ from answering.store import Ask, Pool, RunStore
 from answering.streams import Chat
 from answering.tracing import Tracing
 from answering.tracing import configured as configured_tracing
+from retrieval import reranking
 from retrieval.database import make_pool
 from retrieval.embeddings import Embedder, Vector, factory
 from retrieval.errors import EmbeddingError
@@ -53,6 +54,7 @@ from retrieval.evidence import THRESHOLD
 from retrieval.lexical.follower import Follower
 from retrieval.lexical.search import LexicalSearch
 from retrieval.metrics import INDEX_LAG
+from retrieval.reranking import Reranker
 from retrieval.search import Legs
 from retrieval.vectors import VectorIndex
 
@@ -121,6 +123,7 @@ class Wiring:
     gists: GistWriter | None
     tracing: Tracing | None
     answers: AnswerCache
+    reranker: Reranker | None
     anticipation: Anticipation
     quotas: Quotas
 
@@ -157,7 +160,14 @@ class Wiring:
         breakers = self.parts.breakers
         states = {
             b.name: b.state
-            for b in (breakers.lexical, breakers.embedder, breakers.vectors, breakers.passages)
+            for b in (
+                breakers.lexical,
+                breakers.embedder,
+                breakers.vectors,
+                breakers.passages,
+                breakers.reranker,
+            )
+            if b is not None
         }
         health = self.generator.health() if self.generator else []
         return {name: state for name, state in states.items() if state != "closed"} | {
@@ -172,6 +182,8 @@ class Wiring:
             await self.gists.aclose()
         if self.generator is not None:
             await self.generator.aclose()
+        if self.reranker is not None:
+            await self.reranker.aclose()
         await asyncio.to_thread(self.follower.stop)
         self.parts.prompts.close()
         if self.tracing is not None:
@@ -216,21 +228,18 @@ async def build() -> Wiring:
     vectors = VectorIndex(pool, model=embedder.name, dimensions=embedder.dimensions)
     rankings = RankingCache(lambda: follower.revision, on_result=count_cache)
     words, meaning = CachedLexical(searches, rankings), CachedVectors(vectors, rankings)
-    hedges = HedgeBudget()
-    cached = CachedEmbedder(hedged(embedder, hedges, observer), redis, on_result=count_cache)
+    cached = CachedEmbedder(hedged(embedder, HedgeBudget(), observer), redis, on_result=count_cache)
     models = upstreams()
-    generator = (
-        Generator(models, hedge_budget=hedges, hedge_delay=hedge_delay(), observer=observer)
-        if models
-        else None
-    )
+    generator = Generator(models, hedge_delay=hedge_delay(), observer=observer) if models else None
     answers = AnswerCache(pool, model=",".join(model.model for model in models), on_result=count_cache)
     ahead = Prefetch(words, pool, classifier, on_result=count_prefetch, similar=answers.similar)
     store, budgets = RunStore(pool, owner=owner), Budgets.from_milliseconds(settings.BUDGETS_MS)
+    reranker = reranking.configured(pool)
+    dependencies = (*DEPENDENCIES, "reranker") if reranker else DEPENDENCIES
     parts = Parts(
         budgets=budgets,
         breakers=Breakers(
-            *(Breaker(name, THRESHOLDS.get(name), on_change=observer.breaker) for name in DEPENDENCIES)
+            *(Breaker(name, THRESHOLDS.get(name), on_change=observer.breaker) for name in dependencies)
         ),
         lexical=words,
         embed=lambda text, deadline: cached.embed_query(text, timeout=deadline.remaining()),
@@ -247,10 +256,11 @@ async def build() -> Wiring:
         prompts=Prompts(),
         generator=generator,
         pace=TokenPacer(Token.then),
+        reranker=reranker,
     )
     tracing = configured_tracing(settings.OTEL_EXPORTER_OTLP_ENDPOINT)
     gists = gist_writer(store, generator)
-    for name in (*DEPENDENCIES, *(model.name for model in models)):
+    for name in (*dependencies, *(model.name for model in models)):
         observer.breaker(name, "closed")
     runs = RunManager(
         store,
@@ -273,6 +283,7 @@ async def build() -> Wiring:
         gists=gists,
         tracing=tracing,
         answers=answers,
+        reranker=reranker,
         anticipation=Anticipation(
             words,
             cached,

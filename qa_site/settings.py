@@ -184,6 +184,13 @@ if EMBEDDING_DIMENSIONS != 384 and not HAS_REMOTE_EMBEDDER:
     raise env.BadSetting(
         "EMBEDDING_DIMENSIONS", str(EMBEDDING_DIMENSIONS), "384, the size of the bundled model's vectors"
     )
+RERANK_BASE_URL = env.url("RERANK_BASE_URL", "", ("http", "https"))
+RERANK_API_KEY = env.text("RERANK_API_KEY")
+RERANK_MODEL = env.text("RERANK_MODEL")
+if (RERANK_API_KEY or RERANK_MODEL) and not RERANK_BASE_URL:
+    raise env.BadSetting(
+        "RERANK_BASE_URL", "", "the address of a reranker, since RERANK_API_KEY or RERANK_MODEL is set"
+    )
 LEXICAL_ENGINE = env.choice("LEXICAL_ENGINE", "tantivy", ("tantivy", "rank_bm25"))
 
 # ---- time and load
@@ -193,6 +200,7 @@ BUDGETS_MS = {
         "embed": 1000,
         "lexical": 500,
         "vector": 500,
+        "rerank": 300,
         "context": 150,
         "first_token": 3000,
         "token_gap": 2000,
@@ -202,7 +210,7 @@ BUDGETS_MS = {
 }
 OTEL_EXPORTER_OTLP_ENDPOINT = env.url("OTEL_EXPORTER_OTLP_ENDPOINT", "", ("http", "https"))
 HEDGE_DELAY_MIN_MS = env.integer("HEDGE_DELAY_MIN_MS", 150, low=150, high=10_000)
-HEDGE_DELAY_MAX_MS = env.integer("HEDGE_DELAY_MAX_MS", 1500, low=150, high=60_000)
+HEDGE_DELAY_MAX_MS = env.integer("HEDGE_DELAY_MAX_MS", 1300, low=150, high=60_000)
 if HEDGE_DELAY_MAX_MS < HEDGE_DELAY_MIN_MS:
     raise env.BadSetting(
         "HEDGE_DELAY_MAX_MS", str(HEDGE_DELAY_MAX_MS), f"at least HEDGE_DELAY_MIN_MS={HEDGE_DELAY_MIN_MS}"

@@ -3,22 +3,31 @@
 A breaker counts results, and a call that hangs has none until its timeout: with a budget of 3 s, three
 seconds of questions are lost before it trips. But when several calls have waited longer than is usual and
 not one of any has brought a first token meanwhile, that is no accident: four calls each beyond the 75th
-percentile happen once in 256."""
+percentile happen once in 256, and a pause six times as long as those between first tokens once in 400."""
 
 import time
 from itertools import count, islice
 
 from .deadline import Clock
 
+PAUSES = 6.0
+"""Times the mean pause between two first tokens that a silence is longer."""
+
+LONGEST = 2.0
+"""Seconds. A longer pause was for want of questions."""
+
+LEARNING = 0.1
+
 
 class Pulse:
     """`waiting` calls older than `quiet` seconds and no beat since: silent."""
 
-    def __init__(self, *, waiting: int = 4, quiet: float = 0.8, clock: Clock = time.monotonic) -> None:
+    def __init__(self, *, waiting: int = 4, quiet: float = 0.6, clock: Clock = time.monotonic) -> None:
         self._needed, self._quiet, self._clock = waiting, quiet, clock
         self._keys = count()
         self._waiting: dict[int, float] = {}  # in order of their start
         self._beat = clock()
+        self._pause = 0.0
 
     def start(self) -> int:
         """A call begins to wait; its key."""
@@ -28,7 +37,9 @@ class Pulse:
 
     def beat(self, key: int) -> None:
         """The call's first token is here."""
-        self._beat = self._clock()
+        now = self._clock()
+        self._pause += LEARNING * (min(now - self._beat, LONGEST) - self._pause)
+        self._beat = now
         self.stop(key)
 
     def stop(self, key: int) -> None:
@@ -37,6 +48,11 @@ class Pulse:
 
     def silent(self, usual: float = 0.0) -> bool:
         """`usual`: seconds that most calls take, where that is longer than `quiet`."""
-        before = self._clock() - max(self._quiet, usual)
+        before = self._clock() - max(self._quiet, usual, PAUSES * self._pause)
         late = next(islice(self._waiting.values(), self._needed - 1, None), None)
         return self._beat <= before and late is not None and late <= before
+
+    def unproven(self, late: float) -> bool:
+        """So many wait already and none has been answered for `late` seconds: it may be silent, and more should not
+        be sent its way before that is known."""
+        return len(self._waiting) >= self._needed and self._beat <= self._clock() - late

@@ -21,7 +21,7 @@ def test_calls_that_all_wait_too_long_are_silence(clock: Clock) -> None:
     pulse = Pulse(clock=clock)
     for _ in range(4):
         pulse.start()
-    clock.now = 0.7
+    clock.now = 0.5
     assert not pulse.silent()
     clock.now = 0.9
     assert pulse.silent()
