@@ -71,9 +71,16 @@ def shelved(labelled: LabelledSet, embedder: Embeds) -> Library:
         for piece in source.chunks():
             place = (source.title, piece.heading, piece.page, piece.ordinal, piece.text, piece.content_hash)
             passages.append(Passage(len(passages) + 1, source.key, labelled.name, 1, *place, 0.0))
+    return shelved_passages(passages, embedder, labelled)
+
+
+def shelved_passages(
+    passages: list[Passage], embedder: Embeds, labelled: LabelledSet | None = None
+) -> Library:
+    """The passages, whose chunks count from 1, and what finds them."""
     index = TantivyIndex()
     index.append(
         IndexedChunk(one.chunk, one.document, 1, one.title, one.heading, one.text) for one in passages
     )
     texts = [indexed_text(one.title, one.heading, one.text) for one in passages]
-    return Library(labelled, passages, embedder.embed(texts), index)
+    return Library(labelled or LabelledSet("", (), ()), passages, embedder.embed(texts), index)
