@@ -13,6 +13,7 @@ class Budgets:
     lexical: float = 0.5
     embed: float = 1.0
     vector: float = 0.5
+    rerank: float = 0.3
     context: float = 0.15
     first_token: float = 3.0
     token_gap: float = 2.0
@@ -21,8 +22,10 @@ class Budgets:
 
     @classmethod
     def from_milliseconds(cls, values: Mapping[str, int]) -> "Budgets":
-        """Raises ImproperlyConfigured, naming the setting, where stages that follow each other do not fit."""
-        budgets = cls(**{field.name: values[field.name] / 1000 for field in fields(cls)})
+        """What is not given has its default. Raises ImproperlyConfigured, naming the setting, where stages that follow
+        each other do not fit."""
+        given = [field.name for field in fields(cls) if field.name in values]
+        budgets = cls(**{name: values[name] / 1000 for name in given})
         budgets.check()
         return budgets
 

@@ -42,6 +42,12 @@ class Chooses(Protocol):
     async def again(self, chunks: Sequence[int], scope: AccessScope) -> tuple[Passage, ...]: ...
 
 
+class Reranks(Protocol):
+    async def rerank(
+        self, question: str, fused: Ranking, scope: AccessScope, *, timeout: float
+    ) -> Ranking: ...
+
+
 class Histories(Protocol):
     async def history(self, question: Question) -> History: ...
 
@@ -92,11 +98,12 @@ class Breakers:
     embedder: Breaker
     vectors: Breaker
     passages: Breaker
+    reranker: Breaker | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Built once a process (`wiring.py`); `generator` is None where no model is configured."""
+    """Built once a process (`wiring.py`); `generator` and `reranker` are None where none is configured."""
 
     budgets: Budgets
     breakers: Breakers
@@ -110,3 +117,4 @@ class Parts:
     prompts: Prompts
     generator: Generates | None
     pace: Callable[[AsyncIterator[Token]], AsyncGenerator[Token, None]]
+    reranker: Reranks | None = None

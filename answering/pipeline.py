@@ -18,6 +18,7 @@ from answering.messages import Message
 from answering.parts import Parts
 from answering.prefetch import Extras
 from answering.reply import Reply
+from answering.reranking import reranked
 from answering.stages import Run
 from answering.store import History
 from retrieval.passages import Ranking
@@ -142,6 +143,8 @@ async def cite(run: Run, reply: Reply, parts: Parts, legs: Legs, extras: Extras)
     found = await choose(run, parts, legs.text, words, meaning, extras) or reply.found
     if found is None:
         raise SearchUnavailable
+    if parts.reranker is not None:
+        found = await reranked(run, parts, legs.text, words, meaning, extras, found)
     reply.cite(found, final=True)
     parts.sources.settle(extras, (passage.chunk for passage in found.passages))
     return found.answerable

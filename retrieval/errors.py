@@ -7,6 +7,7 @@ RetrievalError
  ├─ EmbeddingError          the embedder cannot answer
  │   ├─ EmbeddingRejected   the request itself is refused (a retry is useless)
  │   └─ EmbeddingThrottled  429; `retry_after` in seconds where the server says so
+ ├─ RerankError             the reranker cannot answer
  ├─ DocumentError           a document cannot be used; the message is for an administrator
  │   ├─ DocumentTooLarge
  │   ├─ DocumentEncrypted
@@ -50,6 +51,10 @@ class EmbeddingThrottled(EmbeddingError):
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class RerankError(RetrievalError):
+    """The reranker cannot answer."""
 
 
 class DocumentError(RetrievalError):

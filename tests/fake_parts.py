@@ -25,7 +25,7 @@ from answering.stages import Question, Run
 from answering.store import History
 from retrieval.access import AccessScope
 from retrieval.embeddings import Vector
-from retrieval.errors import EmbeddingError, LexicalError, VectorError
+from retrieval.errors import EmbeddingError, LexicalError, RerankError, VectorError
 from retrieval.passages import Hit, Passage, Ranking
 
 RUN = "11111111-1111-4111-8111-111111111111"
@@ -57,6 +57,7 @@ class Script:
     vector: float | Exception = 0.003
     passages: float | Exception = 0.002
     history: float | Exception = 0.002
+    rerank: float | Exception | None = None
     first_token: float | Exception = 0.5
     gap: float = 0.02
     cut_after: int | None = None
@@ -85,6 +86,7 @@ REFUSED = {
     "embed": EmbeddingError("down"),
     "vector": VectorError("down"),
     "passages": VectorError("down"),
+    "rerank": RerankError("down"),
     "first_token": AllUpstreamsFailed(),
 }
 
@@ -122,6 +124,11 @@ class ScriptedParts:
         found = tuple(passage(chunk) for chunk in chunks)
         answerable = bool(found) and self.script.answerable
         return Found(route(words, meaning), found, answerable, near=self.script.near)
+
+    async def rerank(self, question: str, fused: Ranking, scope: AccessScope, *, timeout: float) -> Ranking:
+        """The last first."""
+        await self.script.take("rerank")
+        return Ranking("reranked", tuple(Hit(c, float(i)) for i, c in enumerate(reversed(fused.chunks))))
 
     async def history(self, question: Question) -> History:
         await self.script.take("history")
@@ -176,7 +183,10 @@ def make_parts(script: Script, budgets: Budgets | None = None) -> tuple[Parts, S
     parts = Parts(
         budgets=budgets or Budgets(),
         breakers=Breakers(
-            *(Breaker(name, clock=clock) for name in ("lexical", "embedder", "vectors", "passages"))
+            *(
+                Breaker(name, clock=clock)
+                for name in ("lexical", "embedder", "vectors", "passages", "reranker")
+            )
         ),
         lexical=_Searches(scripted.lexical),
         embed=scripted.embed,
@@ -188,6 +198,7 @@ def make_parts(script: Script, budgets: Budgets | None = None) -> tuple[Parts, S
         prompts=Prompts(),
         generator=scripted if script.model else None,
         pace=unpaced,
+        reranker=scripted if script.rerank is not None else None,
     )
     return parts, scripted
 

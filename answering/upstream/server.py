@@ -222,6 +222,9 @@ class SimulatedUpstream:
     async def _rerank(self, body: dict[str, Any], drawn: Draw, call: Call, connection: Connection) -> None:
         await asyncio.sleep(FOR_EVER if drawn.fate in {"hang", "stall"} else drawn.latency)
         call.first_byte = time.monotonic()
+        if drawn.fate == "malformed":
+            connection.reply_bytes(200, "application/json", b'{"results": [{"index":')
+            return
         texts = [d if isinstance(d, str) else d.get("text", "") for d in body.get("documents", ())]
         results = replies.reranked(body.get("query", ""), texts)[: body.get("top_n") or None]
         connection.reply(200, {"model": body.get("model", self.name), "results": results})
