@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 LONGEST = 320  # characters; a longer sentence is divided where it pauses
+HEADING_LONGEST = 80  # characters
 WRAPPED = 60  # characters; a longer line without a stop at its end goes on in the next
 
 _STOP = re.compile(r"(?:[.!?]+[\"”’')\]]*(?=\s)|[。！？]+|\n)")
@@ -55,3 +56,13 @@ def _divided(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
         start = at
     if start < end:
         yield start, end
+
+
+def is_heading(text: str, start: int, end: int) -> bool:
+    """Whether the sentence is a heading as chunking writes those that not all of a chunk stands under: a short line
+    with an empty one above and below."""
+    if end - start > HEADING_LONGEST or not text[start].isupper() or text[end : end + 2] != "\n\n":
+        return False
+    return (start == 0 or text[start - 2 : start] == "\n\n") and (
+        text[end - 1].isalnum() or text[end - 1] in ")?"
+    )

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
@@ -17,17 +18,14 @@ import numpy.typing as npt
 from retrieval.lexical.analysis import passage_terms, query_terms, terms
 from retrieval.lexical.bm25 import K1
 from retrieval.passages import Passage
-from retrieval.segmentation import spans
+from retrieval.segmentation import is_heading, spans
 
-HEADING_LONGEST = 80  # characters
 LENGTH = 0.3  # how much BM25 minds a sentence's length; at its usual 0.75 a bare heading beats the answer
 BEGINNING = 5  # letters of two stems that are alike in words of one family
 FAMILY = 0.4  # of the worth of a word, that a word of its family has
 NEIGHBOURS = (0.4, 0.16)  # of the score of its neighbours, next and next but one, that a sentence gets
 SECTION = 0.5  # of the worth of a heading within the text, that the sentences below it get
-HEADING = (
-    0.25  # of the best score, that the sentences of a passage get whose headings have all words asked for
-)
+HEADING = 0.25  # of the best score, that a passage's sentences get whose headings have all words asked for
 RANK = 0.05  # sentences of the passage at rank r count 1 / (1 + RANK * r), times the passage's worth
 UNSCORED_RANK = 0.25  # the same, where passages have no scores
 LEAST_WORTH = 0.1  # of the best passage's, that any other's is taken for
@@ -94,6 +92,7 @@ class Context:
 
 
 NOTHING = Context()
+Postings = Mapping[str, Sequence[int]]
 
 
 def score_sentences(question: str, texts: Sequence[str], context: Context = NOTHING) -> list[Sentence]:
@@ -120,14 +119,15 @@ def _scored(question: str, texts: tuple[str, ...], context: Context) -> tuple[Se
 
 @dataclass(frozen=True, slots=True)
 class _Text:
-    """A text's sentences: where they are, how often each term and each beginning of a term is in them, how many
-    terms they have, and which sentence is the heading above each (-1: none)."""
+    """A text's sentences: where they are, how many terms they have, which sentence is the heading above each (-1:
+    none), and for each term and each beginning of a term the places of the sentences that have it, as often as they
+    have it."""
 
     ranges: tuple[tuple[int, int], ...]
-    words: tuple[Mapping[str, int], ...]
-    families: tuple[Mapping[str, int], ...]
     lengths: tuple[int, ...]
     above: tuple[int, ...]
+    words: Postings
+    families: Postings
 
 
 @lru_cache(maxsize=512)
@@ -137,48 +137,46 @@ def _read(text: str) -> _Text:
     found = [terms(text[start:end]) for start, end in ranges]
     above, heading = [], -1
     for place, (start, end) in enumerate(ranges):
-        heading = place if _is_heading(text, start, end) else heading
+        heading = place if is_heading(text, start, end) else heading
         above.append(-1 if heading == place else heading)
-    return _Text(
-        tuple(ranges),
-        tuple(Counter(one) for one in found),
-        tuple(Counter(word[:BEGINNING] for word in one if len(word) >= BEGINNING) for one in found),
-        tuple(map(len, found)),
-        tuple(above),
-    )
+    words, families = postings(found)
+    return _Text(tuple(ranges), tuple(map(len, found)), tuple(above), words, families)
 
 
-def _is_heading(text: str, start: int, end: int) -> bool:
-    """Whether the sentence is a heading as chunking writes those that not all of a chunk stands under: a short line
-    with an empty one above and below."""
-    if end - start > HEADING_LONGEST or not text[start].isupper() or text[end : end + 2] != "\n\n":
-        return False
-    return (start == 0 or text[start - 2 : start] == "\n\n") and (
-        text[end - 1].isalnum() or text[end - 1] in ")?"
-    )
+def postings(sentences: Sequence[Sequence[str]]) -> tuple[Postings, Postings]:
+    """Of the words of the sentences and of their beginnings."""
+    words: dict[str, list[int]] = {}
+    families: dict[str, list[int]] = {}
+    for place, sentence in enumerate(sentences):
+        for word in sentence:
+            words.setdefault(word, []).append(place)
+            if len(word) >= BEGINNING:
+                families.setdefault(word[:BEGINNING], []).append(place)
+    return words, families
 
 
 def _words(wanted: Sequence[str], read: Sequence[_Text]) -> npt.NDArray[np.float64]:
     """What the words of each sentence are worth, those of the question's families of words less."""
     lengths = [length for one in read for length in one.lengths]
     families = list(dict.fromkeys(word[:BEGINNING] for word in wanted if len(word) >= BEGINNING))
-    scores = bm25(wanted, [words for one in read for words in one.words], lengths)
-    alike = bm25(families, [words for one in read for words in one.families], lengths)
+    firsts = list(accumulate((len(one.lengths) for one in read), initial=0))
+    placed = list(zip(firsts, read, strict=False))
+    scores = bm25(wanted, [(first, one.words) for first, one in placed], lengths)
+    alike = bm25(families, [(first, one.families) for first, one in placed], lengths)
     return np.array(scores) + FAMILY * np.array(alike)
 
 
-def bm25(
-    wanted: Sequence[str], sentences: Sequence[Mapping[str, int]], lengths: Sequence[int]
-) -> list[float]:
-    """The scores that LuceneBM25 gives, of rank_bm25, which counts every word of every sentence for each question:
-    here they were counted when the text was first read, and only the question's are looked up."""
+def bm25(wanted: Sequence[str], texts: Sequence[tuple[int, Postings]], lengths: Sequence[int]) -> list[float]:
+    """What LuceneBM25 gives each sentence. rank_bm25 counts every word of every sentence for each question; here they
+    were noted when the text was first read. `texts`: the place of each one's first sentence in `lengths`, and its
+    postings."""
     mean = sum(lengths) / len(lengths) or 1.0
     minds = [K1 * (1 - LENGTH + LENGTH * length / mean) for length in lengths]
-    scores = [0.0] * len(sentences)
+    scores = [0.0] * len(lengths)
     for word in wanted:
-        holding = [(place, counts[word]) for place, counts in enumerate(sentences) if word in counts]
-        rarity = math.log1p((len(sentences) - len(holding) + 0.5) / (len(holding) + 0.5))
-        for place, count in holding:
+        counts = Counter(first + place for first, noted in texts for place in noted.get(word, ()))
+        rarity = math.log1p((len(lengths) - len(counts) + 0.5) / (len(counts) + 0.5))
+        for place, count in counts.items():
             scores[place] += rarity * count * (K1 + 1) / (count + minds[place])
     return scores
 

@@ -1,4 +1,3 @@
-from collections import Counter
 from itertools import pairwise
 
 import pytest
@@ -8,7 +7,7 @@ from hypothesis import strategies as st
 from retrieval.lexical.analysis import query_terms, terms
 from retrieval.lexical.bm25 import LuceneBM25
 from retrieval.segmentation import spans
-from retrieval.sentences import LENGTH, Context, bm25, marks, score_sentences, trim
+from retrieval.sentences import LENGTH, Context, bm25, marks, postings, score_sentences, trim
 
 HANDBOOK = """Annual leave. Every employee gets 25 days of annual leave, e.g. for holidays, in the U.S. 20 days.
 Unused days lapse in March! Ask Dr. Smith about exceptions.
@@ -141,4 +140,5 @@ def test_words_score_as_rank_bm25_scores_them():
     texts = [*sentences(HANDBOOK), *sentences(SECTIONS)]
     read, wanted = [terms(one) for one in texts], query_terms("annual leave in the portal")
     expected = LuceneBM25(read, b=LENGTH).get_scores(wanted)
-    assert bm25(wanted, [Counter(one) for one in read], [len(one) for one in read]) == pytest.approx(expected)
+    words, _ = postings(read)
+    assert bm25(wanted, [(0, words)], [len(one) for one in read]) == pytest.approx(expected)
