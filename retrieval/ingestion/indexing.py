@@ -23,9 +23,9 @@ from psycopg import Cursor
 from retrieval.embeddings import Embedder, Vectors
 from retrieval.embeddings.factory import configured
 from retrieval.errors import DocumentError, EmbeddingRejected, RetrievalError
-from retrieval.ingestion import progress, sandbox, storage
+from retrieval.ingestion import progress, sandbox, storage, vectors
 from retrieval.ingestion.blocks import Limits, ParsedDocument
-from retrieval.ingestion.chunking import Chunk, chunk, count_tokens, indexed_text
+from retrieval.ingestion.chunking import Chunk, chunk, indexed_text
 from retrieval.metrics import DOCUMENTS, INGEST_SECONDS
 from retrieval.models import Document
 from retrieval.vectors import publish
@@ -44,8 +44,6 @@ MOST_ATTEMPTS = 3
 POISONED = (
     "Reading the file has stopped the worker three times, so it is left alone. Save it anew and replace it."
 )
-_BATCH_TOKENS = 8192
-_BATCH_TEXTS = 128
 _BEAT_SECONDS = 1.0
 _Status = Document.Status
 
@@ -67,13 +65,14 @@ class _Job:
     name: str
     collection_id: int
     uploaded_by: int | None
+    force: bool
 
 
 def index_document(document_id: UUID, *, force: bool = False, embedder: Embedder | None = None) -> None:
     """Makes the document's newest content searchable, or marks it as failed with the reason. The embedder is that
     of the settings unless one is given.
 
-    `force` does so for content that is published already (after a change of the chunking). Raises
+    `force` does so for content that is published already (after a change of the chunking), vectors and all. Raises
     DocumentBusy when another worker is at it, and passing faults of the database or the embedder
     (EmbeddingError), after which the document is queued as before."""
     with _claimed(document_id):
@@ -130,7 +129,12 @@ def _begin(document_id: UUID, force: bool) -> _Job | None:
         ):
             return None
         job = _Job(
-            document.id, document.content_hash, document.name, document.collection_id, document.uploaded_by_id
+            document.id,
+            document.content_hash,
+            document.name,
+            document.collection_id,
+            document.uploaded_by_id,
+            force,
         )
         document.attempts += 1
         document.status, document.progress = _Status.PARSING, 1
@@ -151,7 +155,7 @@ def _work(job: _Job, embedder: Embedder) -> None:
         chunks = chunk(parsed)
     _step(job, _Status.EMBEDDING, 20)
     with INGEST_SECONDS.labels("embed").time():
-        made = _embed(job, embedder, [indexed_text(title, c.heading, c.text) for c in chunks])
+        made = _all_vectors(job, embedder, [indexed_text(title, c.heading, c.text) for c in chunks])
     with INGEST_SECONDS.labels("publish").time():
         _publish(job, parsed, title, chunks, embedder, made)
     DOCUMENTS.labels("ready").inc()
@@ -161,31 +165,28 @@ def _limits() -> Limits:
     return Limits(file_bytes=storage.max_bytes(), unpacked_bytes=max(100 * 2**20, 2 * storage.max_bytes()))
 
 
+def _all_vectors(job: _Job, embedder: Embedder, texts: Sequence[str]) -> Vectors:
+    """The vectors of all texts; those that the document had before are taken as they are stored, unless it is
+    forced."""
+    known = {} if job.force else vectors.published(job.id, embedder, texts)
+    made = _embed(job, embedder, [text for text in texts if text not in known])
+    if not known:
+        return made
+    rest = iter(made)
+    return np.stack([known[text] if text in known else next(rest) for text in texts])
+
+
 def _embed(job: _Job, embedder: Embedder, texts: Sequence[str]) -> Vectors:
     """The vectors of all texts, in batches of about equal work; says how far it is."""
     parts: list[Vectors] = []
     done, told = 0, time.monotonic()
-    for batch in _batches(texts):
+    for batch in vectors.batches(texts):
         parts.append(embedder.embed_documents(batch))
         done += len(batch)
         if time.monotonic() - told > _BEAT_SECONDS:
             _step(job, _Status.EMBEDDING, 20 + 75 * done // len(texts))
             told = time.monotonic()
     return np.concatenate(parts) if parts else np.zeros((0, embedder.dimensions), dtype=np.float32)
-
-
-def _batches(texts: Sequence[str]) -> Iterator[list[str]]:
-    held: list[str] = []
-    tokens = 0
-    for text in texts:
-        cost = count_tokens(text)
-        if held and (tokens + cost > _BATCH_TOKENS or len(held) == _BATCH_TEXTS):
-            yield held
-            held, tokens = [], 0
-        held.append(text)
-        tokens += cost
-    if held:
-        yield held
 
 
 def _step(job: _Job, status: Document.Status, per_cent: int) -> None:
