@@ -1,7 +1,7 @@
 """BM25 over the sentences of a few passages: which of them answer, and what a prompt can do without.
 
-A sentence is worth what its own words are worth, something for words that begin like the question's (probation,
-probationary), a share of what its neighbours and the heading above it are worth (the answer often stands beside the
+A sentence is worth what its own words are worth, something for words of the families of the question's (lose and
+lost), a share of what its neighbours and the heading above it are worth (the answer often stands beside the
 sentence that names the subject), and more in a passage that is worth more itself."""
 
 import math
@@ -15,13 +15,13 @@ from itertools import accumulate
 import numpy as np
 import numpy.typing as npt
 
+from retrieval.families import family
 from retrieval.lexical.analysis import passage_terms, query_terms, terms
 from retrieval.lexical.bm25 import K1
 from retrieval.passages import Passage
 from retrieval.segmentation import is_heading, spans
 
 LENGTH = 0.3  # how much BM25 minds a sentence's length; at its usual 0.75 a bare heading beats the answer
-BEGINNING = 5  # letters of two stems that are alike in words of one family
 FAMILY = 0.4  # of the worth of a word, that a word of its family has
 NEIGHBOURS = (0.4, 0.16)  # of the score of its neighbours, next and next but one, that a sentence gets
 SECTION = 0.5  # of the worth of a heading within the text, that the sentences below it get
@@ -144,21 +144,21 @@ def _read(text: str) -> _Text:
 
 
 def postings(sentences: Sequence[Sequence[str]]) -> tuple[Postings, Postings]:
-    """Of the words of the sentences and of their beginnings."""
+    """Of the words of the sentences and of their families."""
     words: dict[str, list[int]] = {}
     families: dict[str, list[int]] = {}
     for place, sentence in enumerate(sentences):
         for word in sentence:
             words.setdefault(word, []).append(place)
-            if len(word) >= BEGINNING:
-                families.setdefault(word[:BEGINNING], []).append(place)
+            if kin := family(word):
+                families.setdefault(kin, []).append(place)
     return words, families
 
 
 def _words(wanted: Sequence[str], read: Sequence[_Text]) -> npt.NDArray[np.float64]:
     """What the words of each sentence are worth, those of the question's families of words less."""
     lengths = [length for one in read for length in one.lengths]
-    families = list(dict.fromkeys(word[:BEGINNING] for word in wanted if len(word) >= BEGINNING))
+    families = list(dict.fromkeys(kin for word in wanted if (kin := family(word))))
     firsts = list(accumulate((len(one.lengths) for one in read), initial=0))
     placed = list(zip(firsts, read, strict=False))
     scores = bm25(wanted, [(first, one.words) for first, one in placed], lengths)

@@ -28,10 +28,14 @@ class Asked:
     by_words: float
 
     @property
+    def answer(self) -> str:
+        """Without a model."""
+        return extract(self.text, list(enumerate(self.passages, 1)))
+
+    @property
     def quoted(self) -> list[str]:
-        """The documents of the quotes of an answer without a model."""
-        answer = extract(self.text, list(enumerate(self.passages, 1)))
-        return [self.passages[int(n) - 1].document for n in re.findall(r"\[(\d+)\]", answer)]
+        """The documents of its quotes."""
+        return [self.passages[int(n) - 1].document for n in re.findall(r"\[(\d+)\]", self.answer)]
 
 
 @pytest.fixture(scope="module")
@@ -88,3 +92,16 @@ def test_with_words_alone_nothing_off_topic_is_answered_and_half_of_the_rest_is(
 def test_an_answer_without_a_model_quotes_the_right_part_first(everyday):
     answered = [one for one in everyday["answerable"] if one.evidence >= THRESHOLD]
     assert share([bool(one.quoted) and one.quoted[0] in one.documents for one in answered]) >= 0.8
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("lose my laptop", "it@fernhill.example"),
+        ("What do I do when I lose my laptop?", "it@fernhill.example"),
+        ("What should I do when I am ill?", "you confirm your illness yourself"),
+        ("flu jab", "Flu vaccination in the office each October"),
+    ],
+)
+def test_what_is_asked_in_other_words_is_quoted(ask, question, said):
+    assert said in ask({"kind": "answerable", "text": question, "documents": []}).answer

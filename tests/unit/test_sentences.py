@@ -115,6 +115,11 @@ def test_words_of_one_family_are_alike_but_less_than_the_word_itself():
     assert best(question, [f"{family} {other} {other} {other} {same}"]) == same
 
 
+def test_a_verb_is_found_by_its_other_forms():
+    lost = "Lost devices are locked from afar."
+    assert best("What if I lose my phone?", [f"The canteen serves soup. It is warm. {lost}"]) == lost
+
+
 def test_a_passage_whose_heading_names_what_is_asked_for_goes_first():
     texts = ["You get five days a year.", "You get two days a year."]
     heads = ("Handbook\nCarer's leave", "Handbook\nSpecial leave › Wedding")
