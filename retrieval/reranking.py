@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import httpx2
 import openai
 from django.conf import settings
 
@@ -28,6 +29,8 @@ def translated() -> Iterator[None]:
     try:
         yield
     except openai.APITimeoutError as error:
+        if isinstance(error.__cause__, httpx2.ConnectTimeout):  # so aiohttp's transport calls a refusal, too
+            raise RerankError(f"The reranker cannot be reached: {error.__cause__}") from error
         raise RerankError("The reranker did not answer in time.") from error
     except openai.APIStatusError as error:
         raise RerankError(f"The reranker answered {error.status_code}.") from error

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+import httpx2
 import numpy as np
 import openai
 
@@ -27,6 +28,8 @@ def translated() -> Iterator[None]:
     except openai.RateLimitError as error:
         raise EmbeddingThrottled("The embedding server asks to slow down.", retry_after(error)) from error
     except openai.APITimeoutError as error:
+        if isinstance(error.__cause__, httpx2.ConnectTimeout):  # so aiohttp's transport calls a refusal, too
+            raise EmbeddingError(f"The embedding server cannot be reached: {error.__cause__}") from error
         raise EmbeddingError("The embedding server did not answer in time.") from error
     except openai.APIConnectionError as error:
         raise EmbeddingError(f"The embedding server cannot be reached: {error.__cause__ or error}") from error

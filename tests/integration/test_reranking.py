@@ -98,7 +98,7 @@ async def test_nobody_at_the_address_is_a_fault_too(cast, chunks, pool):
         address = upstream.base_url
     reranker = Reranker(pool, base_url=address)
     async with aclosing(reranker):
-        with pytest.raises(RerankError):
+        with pytest.raises(RerankError, match="cannot be reached"):
             await reranker.rerank(QUESTION, ranking(chunks), scope_of(cast.handbook), timeout=5)
 
 
