@@ -1,6 +1,7 @@
 """One bundled Postgres and Redis for the whole session, in a folder of its own. The environment is set here,
 before the settings are read, so nothing of the developer's own reaches a test."""
 
+import logging
 import os
 import re
 import shutil
@@ -39,11 +40,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What is quick goes first. Browser tests go last: Playwright keeps an event loop running in this thread from its
     first test on, beside which no other can run."""
 
-    def place(item: pytest.Item) -> int:
-        folder = item.path.relative_to(Path(__file__).parent).parts[0]
-        return ORDER.index(folder) if folder in ORDER else 0
+    items.sort(key=lambda item: ORDER.index(folder_of(item)) if folder_of(item) in ORDER else 0)
 
-    items.sort(key=place)
+
+def folder_of(item: pytest.Item) -> str:
+    return item.path.relative_to(Path(__file__).parent).parts[0]
+
+
+@pytest.fixture(autouse=True)
+def no_unexpected_errors(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """What fails gives way and is logged, so a test could pass over it: one that logs an error fails, unless it is
+    marked `expects_errors`. In the slower folders most of what is logged is of other processes."""
+    yield
+    if request.node.get_closest_marker("expects_errors") or folder_of(request.node) in (
+        "acceptance",
+        "browser",
+    ):
+        return
+    records = [record for phase in ("setup", "call") for record in caplog.get_records(phase)]
+    errors = [
+        f"{record.name}: {record.getMessage()}" for record in records if record.levelno >= logging.ERROR
+    ]
+    assert not errors, errors
 
 
 @pytest.fixture(scope="session")

@@ -45,6 +45,17 @@ def test_where_it_fails_the_order_of_the_searches_stays(how: float | Exception, 
     run()
 
 
+@pytest.mark.expects_errors
+@autojump
+async def test_a_bug_gives_way_like_any_failure_and_is_logged_with_its_stack(caplog) -> None:
+    played = await play(script(ZeroDivisionError("a bug")))
+    assert order(played) == FUSED
+    assert played.last["degraded"] == ["rerank_error"]
+    (record,) = (record for record in caplog.records if record.levelname == "ERROR")
+    assert record.getMessage() == "unexpected"
+    assert record.exc_info is not None
+
+
 @autojump
 async def test_it_costs_its_budget_at_most() -> None:
     without, hanging = await play(script(None)), await play(script(HANG))
