@@ -125,6 +125,7 @@ class Attempt:
             raise self._broke(error) from error.__cause__
         self._texts += 1
         self._last_at = self.route.clock()
+        self.route.pulse.sign_of_life()
         return text
 
     def lost(self, *, late: bool) -> None:
@@ -136,6 +137,7 @@ class Attempt:
         if late and self.route.delays.quantile(self.name, size, 0.5) is not None:
             self._call.fail()
         self.route.delays.observe(self.name, size, waited)
+        self._slot.gave_up(waited, size)
 
     async def aclose(self) -> None:
         """Closes the connection, frees the place."""
@@ -192,6 +194,7 @@ class Attempt:
         waited, size = self.route.clock() - self._started, self.request.size
         if waited >= self.route.delays.delay(self.name, size):
             self.route.delays.observe(self.name, size, waited)
+            self._slot.gave_up(waited, size)
             self._call.fail()
 
     def _broke(self, error: UpstreamError) -> UpstreamError:

@@ -26,6 +26,10 @@ from .resilience.limiter import Overloaded, Priority, Slot
 from .resilience.observing import Observer
 
 
+TRIES = 3
+"""Times that a question queues for a place, where 429 is the answer: what is not taken goes back to its queue."""
+
+
 class Dispatcher:
     def __init__(
         self,
@@ -45,11 +49,17 @@ class Dispatcher:
     async def begin(self, request: Request, priority: Priority) -> tuple[Attempt, bool]:
         """An attempt that has its first token, and whether it was a hedge. Raises Shed or GenerationError."""
         self.budget.deposit()
-        self.trip_silent(request.size)
-        attempt = await self._admitted(request, priority)
-        self._probe_others(request, attempt.route)
-        race = Race(self, request, priority, attempt)
-        return await race.run(), race.hedge_won
+        for left in reversed(range(TRIES)):
+            self.trip_silent(request.size)
+            attempt = await self._admitted(request, priority)
+            self._probe_others(request, attempt.route)
+            race = Race(self, request, priority, attempt)
+            try:
+                return await race.run(), race.hedge_won
+            except AllUpstreamsFailed:
+                if not (left and race.untaken):
+                    raise
+        raise AssertionError("the last try returns or raises")
 
     async def instead_of(self, broken: Attempt, first_token: float) -> Attempt | None:
         """An attempt with its first token at another upstream, where `broken` ended early. None: there is no
@@ -157,6 +167,12 @@ class Race:
         self._denied = False
 
     @property
+    def untaken(self) -> bool:
+        """Nobody worked on it: 429 was all that it got, and the limits know better now."""
+        attempts = [attempt for attempt in (self._primary, self._second) if attempt]
+        return all(isinstance(attempt.error, UpstreamThrottled) for attempt in attempts)
+
+    @property
     def hedge_won(self) -> bool:
         return self._hedge is not None and bool(self._hedge.won)
 
@@ -190,8 +206,10 @@ class Race:
             return self._deny(why)
         if (slot := other.limiter.try_acquire(self._priority)) is None:
             return self._deny(why)
-        # To turn away from what is known to be down is no second call: the first is lost anyway.
-        if not down and not dispatcher.budget.take(why, self._late_by()):
+        # To turn away from what is known to be down is no second call: the first is lost anyway. Nor is it where the
+        # first was not taken: then there is still one call, elsewhere.
+        untaken = isinstance(self._primary.error, UpstreamThrottled) and other is not here
+        if not down and not untaken and not dispatcher.budget.take(why, self._late_by()):
             slot.release()
             return self._deny(why)
         self._second = dispatcher.attempt(other, self._request, slot)

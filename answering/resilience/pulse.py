@@ -26,7 +26,7 @@ class Pulse:
         self._needed, self._quiet, self._clock = waiting, quiet, clock
         self._keys = count()
         self._waiting: dict[int, float] = {}  # in order of their start
-        self._beat = clock()
+        self._beat = self._heard = clock()
         self._pause = 0.0
 
     def start(self) -> int:
@@ -42,6 +42,10 @@ class Pulse:
         self._beat = now
         self.stop(key)
 
+    def sign_of_life(self) -> None:
+        """A call that has its first token has another one: who speaks to some is full, rather than dead."""
+        self._heard = self._clock()
+
     def stop(self, key: int) -> None:
         """The call waits no longer, for whatever reason."""
         self._waiting.pop(key, None)
@@ -50,7 +54,7 @@ class Pulse:
         """`usual`: seconds that most calls take, where that is longer than `quiet`."""
         before = self._clock() - max(self._quiet, usual, PAUSES * self._pause)
         late = next(islice(self._waiting.values(), self._needed - 1, None), None)
-        return self._beat <= before and late is not None and late <= before
+        return max(self._beat, self._heard) <= before and late is not None and late <= before
 
     def unproven(self, late: float) -> bool:
         """So many wait already and none has been answered for `late` seconds: it may be silent, and more should not

@@ -207,7 +207,7 @@ async def test_nothing_is_hedged_before_150_ms() -> None:
 async def test_hedges_stay_within_a_tenth_of_the_questions() -> None:
     async with world({"first_token": "jagged"}, {"first_token": "jagged", "seed": 1}) as w:
         await in_order([(number * 0.05, w.first_token) for number in range(250)])
-        assert 5 < w.b.tally.calls["chat"] <= 25
+        assert 5 < w.a.tally.calls["chat"] + w.b.tally.calls["chat"] - 250 <= 25
 
 
 @autojump
@@ -294,7 +294,7 @@ async def test_hedges_stop_within_a_second_when_both_are_down() -> None:
         start = w.generator._dispatcher.gate.start
         w.generator._dispatcher.gate.start = lambda: (hedged.append(now()), start())[1]  # type: ignore
         results = await in_order([(number * 0.05, w.first_token) for number in range(100)])
-        assert all(isinstance(result, (FirstTokenTimeout, AllUpstreamsFailed)) for result in results)
+        assert all(isinstance(result, FirstTokenTimeout | AllUpstreamsFailed | Shed) for result in results)
         assert max(hedged, default=outage) <= outage + 1
 
 

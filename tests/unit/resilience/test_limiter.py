@@ -48,7 +48,9 @@ class Clock:
 
 
 def feed(limit: AdaptiveLimit, clock: Clock, seconds: float, times: int = 400, size: int = 0) -> None:
-    """First tokens at full use."""
+    """First tokens at full use, behind a few that came alone."""
+    for _ in range(6):
+        limit.first_token(seconds, size, 1)
     for _ in range(times):
         clock.now += 0.05
         limit.first_token(seconds, size, limit.value)
@@ -72,7 +74,9 @@ def test_slower_first_tokens_shrink_it_but_not_below_the_floor() -> None:
     clock = Clock()
     limit = AdaptiveLimit(LimitSettings(initial=50, floor=5), clock=clock)
     feed(limit, clock, 0.2, times=5)
-    feed(limit, clock, 1.0)
+    for _ in range(400):
+        clock.now += 0.05
+        limit.first_token(1.0, 0, limit.value)
     assert limit.value == 5
 
 
@@ -97,14 +101,14 @@ def test_a_heavy_tail_is_no_congestion() -> None:
 
 def test_a_429_tells_the_limit() -> None:
     limit = AdaptiveLimit(LimitSettings(initial=50, floor=5), clock=Clock())
-    limit.throttled(0.0, in_flight=21)
+    limit.throttled(0.0, level=21)
     assert limit.value <= 20
 
 
 def test_it_does_not_grow_before_the_time_that_a_429_asks_for() -> None:
     clock = Clock()
     limit = AdaptiveLimit(LimitSettings(initial=50, floor=5), clock=clock)
-    limit.throttled(30.0, in_flight=21)
+    limit.throttled(30.0, level=21)
     before = limit.value
     feed(limit, clock, 0.2, times=400)  # 20 s
     assert limit.value == before
@@ -112,15 +116,45 @@ def test_it_does_not_grow_before_the_time_that_a_429_asks_for() -> None:
     assert limit.value > before
 
 
-def test_only_429s_down_to_the_floor_are_no_matter_of_how_many() -> None:
+def test_as_many_as_were_taken_lately_are_no_wall() -> None:
     limit = AdaptiveLimit(LimitSettings(initial=50, floor=5), clock=Clock())
-    for _ in range(4):
-        limit.throttled(1.0, in_flight=20)
+    for _ in range(20):
+        limit.first_token(0.2, 0, 30)
+    limit.throttled(0.0, level=4)  # by chance, or for the minute's quota
+    assert limit.value == 30
+
+
+def test_what_was_under_way_at_a_429_tells_nothing_new_with_its_own() -> None:
+    clock = Clock()
+    limit = AdaptiveLimit(LimitSettings(initial=50, floor=2), clock=clock)
+    clock.now = 1.0
+    limit.throttled(0.0, level=21, since=0.9)
+    for level in range(20, 10, -1):
+        limit.throttled(0.0, level=level, since=0.9)
+    assert limit.value == 20
+
+
+def test_one_429_after_the_other_is_no_matter_of_how_many() -> None:
+    clock = Clock()
+    limit = AdaptiveLimit(LimitSettings(initial=50, floor=5), clock=clock)
+    for _ in range(5):
+        limit.throttled(1.0, level=3, since=clock.now)
+        clock.now += 1
     assert not limit.exhausted
-    limit.throttled(1.0, in_flight=2)
+    limit.throttled(1.0, level=3, since=clock.now)
     assert limit.exhausted
     limit.first_token(0.2, 0, 2)
     assert not limit.exhausted
+
+
+def test_calls_that_were_given_up_are_congestion_like_slow_ones() -> None:
+    clock = Clock()
+    limit = AdaptiveLimit(LimitSettings(initial=50, floor=5), clock=clock)
+    feed(limit, clock, 0.2, times=5)
+    for _ in range(400):
+        clock.now += 0.05
+        limit.gave_up(3.0, 0)
+    assert limit.value == 5
 
 
 # The places
