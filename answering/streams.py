@@ -40,9 +40,9 @@ WARM_SECONDS = 60.0
 REQUEST_ID = "X-Request-ID"
 LONGEST_LINE = 1_000_000
 DRAIN_SECONDS = 0.1
-WAITED, GATHER = 0.001, 0.025
+WAITED, GATHER = 0.001, 0.030
 """Seconds: a read that took longer had to wait for the network; then the next one waits so long for more to come.
-Frames go to the reader every 30 ms anyway, and the first token has been handed on before."""
+Frames go to the reader every 36 ms anyway, and the first token has been handed on before."""
 
 __all__ = ["Chat", "ChatStream", "Message", "Upstream"]
 

@@ -14,7 +14,7 @@ class TokenPacer(Generic[T]):
     gets fewer, longer frames and never a queue. An error of `tokens` follows the frames that came before
     it."""
 
-    def __init__(self, merge: Callable[[T, T], T], *, frame: float = 0.030) -> None:
+    def __init__(self, merge: Callable[[T, T], T], *, frame: float = 0.036) -> None:
         self._merge, self._frame = merge, frame
 
     async def __call__(self, tokens: AsyncIterator[T]) -> AsyncGenerator[T, None]:
