@@ -25,7 +25,6 @@ from .resilience.hedging import HedgeBudget, HedgeDelay, HedgeGate, Sent, Why, h
 from .resilience.limiter import Overloaded, Priority, Slot
 from .resilience.observing import Observer
 
-
 TRIES = 3
 """Times that a question queues for a place, where 429 is the answer: what is not taken goes back to its queue."""
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from django.test.utils import override_settings
 from redis.exceptions import RedisError
 
-from answering import wiring
+from answering import assembly, wiring
 from answering.engine import Engine
 from answering.errors import AnsweringError
 from answering.events import TERMINAL, Frame
@@ -219,7 +219,7 @@ async def stack(user: int, sockets: Path, database: str, lexical_dir: Path) -> A
         ):
             built = await wiring.build()
             opened.push_async_callback(built.aclose)
-            upstreams = wiring.upstreams()
+            upstreams = assembly.upstreams()
         await built.recovery.aclose()  # stacks share a database: none may take over another's runs
         async with asyncio.timeout(60):
             while built.index_state() is not None:  # noqa: ASYNC110 - a thread's state
