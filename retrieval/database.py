@@ -5,7 +5,6 @@ from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
 import psycopg
-from pgvector.psycopg import register_vector_async
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
@@ -20,7 +19,7 @@ abandoned: set[asyncio.Task[Any]] = set()
 
 
 def make_pool(conninfo: str, *, min_size: int, max_size: int) -> Pool:
-    """A pool of autocommit connections that know pgvector's types. It is not opened yet."""
+    """A pool of autocommit connections. It is not opened yet."""
     return AsyncConnectionPool(
         conninfo,
         min_size=min_size,
@@ -33,12 +32,9 @@ def make_pool(conninfo: str, *, min_size: int, max_size: int) -> Pool:
 
 
 async def configure(connection: AsyncConnection[Any]) -> None:
-    """Once a connection: types, and planning each statement for its own values. A generic plan would keep the
-    first question's choice of index."""
-    try:
-        await register_vector_async(connection)
-    except psycopg.ProgrammingError:
-        return  # before the migrations there is no such type; the next connection finds it
+    """Once a connection: planning each statement for its own values. A generic plan would keep the first question's
+    choice of index. pgvector's types are not registered: vectors go out as text and never come back, and to ask for
+    them takes five round trips, 1.5 s more for each connection where Postgres is slow."""
     await connection.execute("SET plan_cache_mode = force_custom_plan")
 
 
