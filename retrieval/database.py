@@ -14,6 +14,9 @@ Pool = AsyncConnectionPool[AsyncConnection[tuple[Any, ...]]]
 Row = tuple[Any, ...]
 T = TypeVar("T")
 
+LINGER = 1.0
+"""Seconds."""
+
 # Work that was given up and is being cancelled; the loop itself keeps only weak references to tasks.
 abandoned: set[asyncio.Task[Any]] = set()
 
@@ -53,15 +56,17 @@ async def fetch(pool: Pool, sql: str, *, timeout: float) -> list[Row]:
 
 async def within(work: Coroutine[Any, Any, T], seconds: float) -> T:
     """What `work` on Postgres gives, within `seconds`; raises TimeoutError. What takes longer, or is no longer
-    wanted, is cancelled and not awaited: a server that hangs lets psycopg wait for up to 10 s."""
-    task = asyncio.get_running_loop().create_task(work)
+    wanted, is not awaited. It has a moment to come to its end, since its `statement_timeout` is over, too, and to
+    cancel it costs the connection; then it is cancelled, for a server that hangs lets psycopg wait for up to 10 s."""
+    loop = asyncio.get_running_loop()
+    task = loop.create_task(work)
     try:
         await asyncio.wait({task}, timeout=seconds)
     finally:
         if not task.done():
             abandoned.add(task)
             task.add_done_callback(forget)
-            task.cancel()
+            loop.call_later(LINGER, task.cancel)
     if not task.done():
         raise TimeoutError
     return task.result()
