@@ -10,6 +10,7 @@ import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import cast
 
 MOST_HEAD = 64 * 1024
 MOST_BODY = 64 * 1024 * 1024
@@ -101,8 +102,7 @@ class Connection(asyncio.Protocol):
         self.task: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # of uvloop it is no subclass
         self._open.add(self)
 
     def connection_lost(self, error: Exception | None) -> None:
