@@ -149,7 +149,7 @@ def worker_job() -> Job:
     the queue; when there is no time for that, the sweeper finds it."""
     options = ["--concurrency", "1", "--loglevel", "INFO", "--without-gossip", "--without-mingle"]
     command = [sys.executable, "-m", "celery", "-A", "qa_site.celery:app", "worker", *options]
-    return Job("worker", command, stop_signal=SIGQUIT, patience=2.0, nice=10)
+    return Job("worker", command, stop_signal=SIGQUIT, patience=2.0, nice=19)
 
 
 def beat_job() -> Job:
