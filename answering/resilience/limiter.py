@@ -14,6 +14,7 @@ import asyncio
 import math
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -70,6 +71,7 @@ class AdaptiveLimit:
         self._throttled_in_a_row = 0
         self._throttled_at = -math.inf
         self._taken: deque[tuple[float, int]] = deque(maxlen=200)
+        self._good: deque[tuple[float, int]] = deque(maxlen=200)
 
     @property
     def value(self) -> int:
@@ -95,6 +97,8 @@ class AdaptiveLimit:
                 self._begin(size, seconds)
             return
         ratio = max(seconds, 1e-6) / usual
+        if ratio <= self._is.tolerance:
+            self._good.append((self._clock(), level))
         if unhurried:
             self._learn(size, ratio)
         self._limited = self._limited or in_flight >= self.value
@@ -124,8 +128,7 @@ class AdaptiveLimit:
         self._throttled_at = now
         self._still_until = max(self._still_until, now + min(retry_after, self._is.wall_memory))
         # Not the most: a place may have been free again, and its 429 not yet here.
-        taken = sorted(taken for at, taken in self._taken if now - at < self._is.known_for)
-        known = taken[len(taken) * 3 // 4] if taken else 0
+        known = self._lately(self._taken, 0.75)
         self._limit = max(float(self._is.floor), min(self._limit, max(level - 1.0, known)))
         self._starting = False
         self._stepped_at = self._wall_at = now
@@ -193,8 +196,16 @@ class AdaptiveLimit:
             return
         self._cut_at = self._stepped_at = self._wall_at = now
         self._ratios.clear()
-        self._limit = max(float(self._is.floor), self._limit * factor)
+        # Never below the known-good: so many at once were answered as quickly as usual a moment ago.
+        known = min(self._limit, self._lately(self._good, 0.9))
+        self._limit = max(float(self._is.floor), known, self._limit * factor)
         self._wall, self._refused = self._limit, False
+
+    def _lately(self, levels: Sequence[tuple[float, int]], share: float) -> int:
+        """The quantile of the levels that were noted in the last seconds; 0 where there were none."""
+        now = self._clock()
+        found = sorted(level for at, level in levels if now - at < self._is.known_for)
+        return found[int(share * (len(found) - 1))] if found else 0
 
 
 class Slot:

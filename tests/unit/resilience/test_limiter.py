@@ -116,6 +116,22 @@ def test_it_does_not_grow_before_the_time_that_a_429_asks_for() -> None:
     assert limit.value > before
 
 
+def test_congestion_takes_it_no_lower_than_what_went_well_a_moment_ago() -> None:
+    clock = Clock()
+    limit = AdaptiveLimit(LimitSettings(initial=50, floor=5, known_for=10.0), clock=clock)
+    feed(limit, clock, 0.2, times=5)
+    for _ in range(300):  # the first twenty places are quick, those who come on top of them wait
+        clock.now += 0.02
+        limit.first_token(0.2, 0, 50, level=20)
+        limit.first_token(2.0, 0, 50, level=50)
+        limit.first_token(2.0, 0, 50, level=50)
+    assert limit.value == 20
+    for _ in range(300):
+        clock.now += 0.1
+        limit.first_token(2.0, 0, 20, level=20)
+    assert limit.value == 5
+
+
 def test_as_many_as_were_taken_lately_are_no_wall() -> None:
     limit = AdaptiveLimit(LimitSettings(initial=50, floor=5), clock=Clock())
     for _ in range(20):
