@@ -126,7 +126,6 @@ class Wiring:
         if self.reranker is not None:
             await self.reranker.aclose()
         await asyncio.to_thread(self.follower.stop)
-        self.parts.prompts.close()
         if self.tracing is not None:
             await asyncio.to_thread(self.tracing.close)
         await self.pool.close()

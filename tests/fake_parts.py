@@ -245,5 +245,4 @@ async def play(
     loop = asyncio.get_running_loop()
     begun = loop.time()
     await (engine or Engine(parts))(live)
-    parts.prompts.close()
     return Played(live.log.frames, loop.time() - begun, live.record, scripted)

@@ -2,8 +2,6 @@
 
 import re
 
-import pytest
-
 from answering.prompt import PROMPT_VERSION, SYSTEM, Turn, build, estimate_tokens
 from answering.prompting import Prompts
 from answering.store import History
@@ -112,14 +110,8 @@ def test_a_very_long_question_is_cut_at_a_word():
     assert text.endswith("word …\n</question>")
 
 
-@pytest.fixture
-def prompts():
-    made = Prompts()
-    yield made
-    made.close()
-
-
-async def test_neighbours_stand_together_in_reading_order_and_keep_their_numbers(prompts):
+async def test_neighbours_stand_together_in_reading_order_and_keep_their_numbers():
+    prompts = Prompts()
     found = (
         (1, passage("Third.", chunk=13, ordinal=3)),
         (2, passage("Another document.", chunk=20, document="e")),

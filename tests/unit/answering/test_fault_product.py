@@ -94,13 +94,6 @@ class ScriptedGenerator(Generator):
         return [route.chat for route in self._routes]
 
 
-class WholePrompts(Prompts):
-    """Builds prompts on the loop: a thread would race the clock."""
-
-    async def trimmed(self, question, passages, history):
-        return self.whole(question, passages, history)
-
-
 @dataclass
 class ScriptedRedis:
     """As much of a Redis client as runs and caches use."""
@@ -164,14 +157,13 @@ async def see(cell):
     """One question in a cell."""
     loop = asyncio.get_running_loop()
     parts, scripted = make_parts(script(cell), Budgets.from_milliseconds(matrix.BUDGETS))
-    parts.prompts.close()
     client = ScriptedRedis(cell["redis"])
     embedder = CachedEmbedder(ScriptedEmbedder(scripted.embed), client, on_result=lambda cache, result: None)
     generator = ScriptedGenerator([cell["model_a"], cell["model_b"]])
     parts = replace(
         parts,
         embed=lambda text, deadline: embedder.embed_query(text, timeout=deadline.remaining()),
-        prompts=WholePrompts(),
+        prompts=Prompts(),
         generator=generator,
     )
     runs = RunManager(ScriptedStore(cell["postgres"]), client, Engine(parts))
@@ -185,7 +177,6 @@ async def see(cell):
     seconds = loop.time() - begun
     await runs.aclose()
     await generator.aclose()
-    parts.prompts.close()
     told_by = next((model.upstream.name for model in generator.models if ask.run in model.told), "")
     return Seen(cell, frames, seconds, told_by)
 
