@@ -17,7 +17,7 @@ from retrieval.partitions import COLLECTION_LOCKS, COLUMNS, RETIRED, Model, copy
 Connection = psycopg.Connection[Any]
 
 MAINTENANCE_LOCK, REEMBEDDING_LOCK = 20484, 20485
-COPY_FROM, COPY_TO_SHARE = 1_000, 0.35
+COPY_FROM, COPY_TO_SHARE = 1_000, 0.6
 """A collection has a copy from so many rows (under it an exact scan is as fast) up to this share of all (over
 it the index over everything is)."""
 RETIRED_HOURS = 24
@@ -72,7 +72,8 @@ def tidy(connection: Connection) -> Tidied:
 
 
 def wanted_copies(connection: Connection, model: Model) -> set[int]:
-    """The collections whose size asks for a copy; one that has it keeps it until it is half or twice as far."""
+    """The collections whose size asks for a copy; one that has it keeps it until it is half as large, or
+    three quarters of all."""
     sizes = dict(
         connection.execute(f"SELECT collection_id, count(*) FROM {model.table} GROUP BY collection_id")
     )
@@ -81,7 +82,7 @@ def wanted_copies(connection: Connection, model: Model) -> set[int]:
         collection
         for collection, rows in sizes.items()
         if rows >= COPY_FROM / (2 if collection in held else 1)
-        and rows <= total * min(0.7, COPY_TO_SHARE * (2 if collection in held else 1))
+        and rows <= total * (0.75 if collection in held else COPY_TO_SHARE)
     }
 
 

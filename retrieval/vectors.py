@@ -28,7 +28,8 @@ LARGE = 20_000
 """Rows from which a graph needs more candidates for the same recall, and each takes longer."""
 # Below this share the index over everything also loses hits.
 LEAST_SHARE = 0.1
-EF_MANY, EF_SMALL, EF_LARGE, EF_WHOLE, MOST_EF = 40, 100, 200, 500, 600
+HUGE = 200_000
+EF_MANY, EF_SMALL, EF_LARGE, EF_HUGE, EF_WHOLE, MOST_EF = 40, 100, 200, 350, 500, 600
 MANY = 8
 """Copies searched together from which each may be less thorough: the best of all are wanted, not of each."""
 DIVIDED = 2_500
@@ -99,8 +100,9 @@ def exact_searches(layout: Layout, model: Model, collections: Sequence[int]) -> 
 
 
 def copy_search(layout: Layout, collection: int, *, many: bool) -> Search:
-    large = layout.rows.get(collection, 0) >= LARGE
-    ef = EF_LARGE if large else EF_MANY if many else EF_SMALL
+    rows = layout.rows.get(collection, 0)
+    large = rows >= LARGE
+    ef = EF_HUGE if rows >= HUGE else EF_LARGE if large else EF_MANY if many else EF_SMALL
     return Search(
         copy_table(layout.copies[collection]), (collection,), ef, ef * (LARGE_MS if large else SMALL_MS)
     )
