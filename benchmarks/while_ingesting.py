@@ -75,7 +75,8 @@ class Asker:
 
     async def rounds(self, rate: float, until: asyncio.Event, most: int) -> list[float]:
         """Open-loop: at `rate` a second, whatever the answers take."""
-        chance, asked = random.Random(5), []
+        chance = random.Random(5)
+        asked: list[asyncio.Task[float]] = []
         while not until.is_set() and len(asked) < most:
             asked.append(asyncio.create_task(self.ask()))
             await asyncio.sleep(chance.expovariate(rate))
