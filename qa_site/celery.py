@@ -12,6 +12,9 @@ from qa_site.processes import die_with_parent
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "qa_site.settings")
 
+# Pool processes are forked from the process that imports this.
+WORKER = os.getpid()
+
 app = Celery("citefirst")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
@@ -27,3 +30,5 @@ def keep_our_logging(**_: object) -> None:
 def follow_the_worker(**_: object) -> None:
     """A pool process must not outlive a worker that was killed: it would hold its task for ever."""
     die_with_parent(signal.SIGKILL)
+    if os.getpid() != WORKER != os.getppid():  # killed while this one was forked, before the wish was known
+        os.kill(os.getpid(), signal.SIGKILL)
