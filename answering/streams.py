@@ -21,6 +21,8 @@ import httpx2
 import openai
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
+from retrieval.transport import disconnected
+
 from .errors import (
     UpstreamBroken,
     UpstreamError,
@@ -198,16 +200,6 @@ def translated(upstream: str) -> Iterator[None]:
         raise UpstreamBroken(upstream, str(error)) from error
     except UnicodeError as error:
         raise UpstreamMalformed(upstream, str(error)) from error
-
-
-def disconnected(error: BaseException) -> aiohttp.ClientConnectionError | None:
-    """The broken connection behind what openai's transport calls a timeout; None where it was one."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, aiohttp.ClientConnectionError):
-            return None if isinstance(cause, TimeoutError) else cause
-        cause = cause.__cause__
-    return None
 
 
 def of_status(upstream: str, error: openai.APIStatusError) -> UpstreamError:

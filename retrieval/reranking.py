@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import httpx2
 import openai
 from django.conf import settings
 
@@ -18,6 +17,7 @@ from retrieval.database import Pool
 from retrieval.errors import RerankError
 from retrieval.ingestion.chunking import indexed_text
 from retrieval.passages import Hit, Ranking
+from retrieval.transport import disconnected
 
 MOST = 16
 """Chunks that are read again: as many as an answer chooses its passages from."""
@@ -29,8 +29,8 @@ def translated() -> Iterator[None]:
     try:
         yield
     except openai.APITimeoutError as error:
-        if isinstance(error.__cause__, httpx2.ConnectTimeout):  # so aiohttp's transport calls a refusal, too
-            raise RerankError(f"The reranker cannot be reached: {error.__cause__}") from error
+        if (broken := disconnected(error)) is not None:
+            raise RerankError(f"The reranker cannot be reached: {broken}") from error
         raise RerankError("The reranker did not answer in time.") from error
     except openai.APIStatusError as error:
         raise RerankError(f"The reranker answered {error.status_code}.") from error
@@ -49,7 +49,7 @@ class Reranker:
             base_url=base_url,
             api_key=api_key or "none",
             max_retries=0,
-            http_client=openai.DefaultAioHttpClient(),  # half the processor time of the default
+            http_client=openai.DefaultAioHttpClient(),
         )
 
     async def rerank(self, question: str, fused: Ranking, scope: AccessScope, *, timeout: float) -> Ranking:

@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-import httpx2
 import numpy as np
 import openai
 
 from retrieval.embeddings import Vector, Vectors
 from retrieval.embeddings.batching import Batcher
 from retrieval.errors import EmbeddingError, EmbeddingRejected, EmbeddingThrottled
+from retrieval.transport import disconnected
 
 # What the servers in use take in one request: OpenAI 2,048 texts and 300,000 tokens, others 32 to 128 texts.
 BATCH_TEXTS = 64
@@ -28,8 +28,8 @@ def translated() -> Iterator[None]:
     except openai.RateLimitError as error:
         raise EmbeddingThrottled("The embedding server asks to slow down.", retry_after(error)) from error
     except openai.APITimeoutError as error:
-        if isinstance(error.__cause__, httpx2.ConnectTimeout):  # so aiohttp's transport calls a refusal, too
-            raise EmbeddingError(f"The embedding server cannot be reached: {error.__cause__}") from error
+        if (broken := disconnected(error)) is not None:
+            raise EmbeddingError(f"The embedding server cannot be reached: {broken}") from error
         raise EmbeddingError("The embedding server did not answer in time.") from error
     except openai.APIConnectionError as error:
         raise EmbeddingError(f"The embedding server cannot be reached: {error.__cause__ or error}") from error
@@ -72,7 +72,7 @@ class OpenAIEmbedder:
             base_url=base_url or None,
             api_key=key,
             max_retries=0,
-            http_client=openai.DefaultAioHttpClient(),  # half the processor time of the default
+            http_client=openai.DefaultAioHttpClient(),
         )
         self.documents = openai.OpenAI(
             base_url=base_url or None, api_key=key, max_retries=0, timeout=DOCUMENTS_TIMEOUT
