@@ -136,8 +136,7 @@ class Attempt:
             return
         if late and self.route.delays.quantile(self.name, size, 0.5) is not None:
             self._call.fail()
-        self.route.delays.observe(self.name, size, waited)
-        self._slot.gave_up(waited, size)
+        self._waited_in_vain(waited)
 
     async def aclose(self) -> None:
         """Closes the connection, frees the place."""
@@ -193,9 +192,13 @@ class Attempt:
         upstream."""
         waited, size = self.route.clock() - self._started, self.request.size
         if waited >= self.route.delays.delay(self.name, size):
-            self.route.delays.observe(self.name, size, waited)
-            self._slot.gave_up(waited, size)
+            self._waited_in_vain(waited)
             self._call.fail()
+
+    def _waited_in_vain(self, seconds: float) -> None:
+        """No first token came in that time: it took at least so long."""
+        self.route.delays.observe(self.name, self.request.size, seconds)
+        self._slot.gave_up(seconds, self.request.size)
 
     def _broke(self, error: UpstreamError) -> UpstreamError:
         """A deadline that is over is nobody's fault."""

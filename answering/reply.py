@@ -71,10 +71,8 @@ class Reply:
         self._known = sorted({*self._known, *numbers})
         self.passages = tuple((n, by_chunk[chunk]) for n, chunk in numbers)
         self.route = route
-        texts, context = (
-            [p.text for _, p in self.passages],
-            sentences.Context.of([p for _, p in self.passages]),
-        )
+        cited = [passage for _, passage in self.passages]
+        texts, context = [passage.text for passage in cited], sentences.Context.of(cited)
         marks = self._marker(self.run.question.text, texts, context)
         self.frames = [
             passage_frame(n, passage, spans) for (n, passage), spans in zip(self.passages, marks, strict=True)

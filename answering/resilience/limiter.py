@@ -102,18 +102,14 @@ class AdaptiveLimit:
         if unhurried:
             self._learn(size, ratio)
         self._limited = self._limited or in_flight >= self.value
-        self._ratios.append(ratio)
         if self._starting and ratio <= self._tolerated and in_flight >= self.value:
             self._grow(1)
-        if len(self._ratios) >= self._enough():
-            self._end_window()
+        self._note(ratio)
 
     def gave_up(self, seconds: float, size: int) -> None:
         """No first token came within `seconds`, which is a sign of congestion like one that took as long."""
         if usual := self._usual.get(size):
-            self._ratios.append(max(seconds, 1e-6) / usual)
-            if len(self._ratios) >= self._enough():
-                self._end_window()
+            self._note(max(seconds, 1e-6) / usual)
 
     def throttled(self, retry_after: float, level: int, since: float | None = None) -> None:
         """A 429 to a call that came, at `since`, as the `level`th at once. It does not grow again before
@@ -133,6 +129,11 @@ class AdaptiveLimit:
         self._starting = False
         self._stepped_at = self._wall_at = now
         self._wall, self._refused = self._limit, True
+
+    def _note(self, ratio: float) -> None:
+        self._ratios.append(ratio)
+        if len(self._ratios) >= self._enough():
+            self._end_window()
 
     def _begin(self, size: int, seconds: float) -> None:
         """The first few of a size: one alone may be ten times too quick or too slow. The quick ones are back first, so
