@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
+import orjson
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from answering.anticipation import Typist
@@ -117,7 +118,7 @@ class AskConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         await self._send(error_event(error).frame(run, 1))
 
     async def _send(self, frame: Frame) -> None:
-        await self.send(text_data=json.dumps(frame, ensure_ascii=False))
+        await self.send(text_data=orjson.dumps(frame).decode())
 
 
 def _parse(text: str | None) -> Mapping[str, Any]:

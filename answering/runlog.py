@@ -5,11 +5,12 @@ could grow or drop. The same frames go to a Redis stream behind the reader's bac
 that of its last one (`SEQ-0`), so that another process can serve them and a Redis that hangs delays nobody."""
 
 import asyncio
-import json
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -83,74 +84,108 @@ class RunLog:
                 yield frame
 
 
-BREATH = 0.3
-"""Seconds between two copies, so that the frames of a stream go several at a time."""
+BREATH = 0.1
+"""Seconds between two copies, so that the frames of all streams go together."""
 
 
-# Frames are added only right behind those that are there: a process that has taken the run over has gone on already,
-# and after a loss of data half a stream must not pass for a whole one. Gives the number of the last frame.
+# Frames are added only right behind those that are there: a process that has taken a run over has gone on already,
+# and after a loss of data half a stream must not pass for a whole one. For each run: where it should stand, where it
+# then stands, and the frames between. Gives the number of the last frame of each.
 _APPEND = """
-local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
-local at = last[1] and tonumber(string.match(last[1][1], '^%d+')) or 0
-if at == tonumber(ARGV[1]) then
-    at = tonumber(ARGV[2])
-    redis.call('XADD', KEYS[1], ARGV[2] .. '-0', 'frames', ARGV[3])
-    redis.call('EXPIRE', KEYS[1], ARGV[4])
+local ended = {}
+for run, key in ipairs(KEYS) do
+    local last = redis.call('XREVRANGE', key, '+', '-', 'COUNT', 1)
+    local at = last[1] and tonumber(string.match(last[1][1], '^%d+')) or 0
+    if at == tonumber(ARGV[3 * run - 1]) then
+        at = tonumber(ARGV[3 * run])
+        redis.call('XADD', key, ARGV[3 * run] .. '-0', 'frames', ARGV[3 * run + 1])
+        redis.call('EXPIRE', key, ARGV[1])
+    end
+    ended[run] = at
 end
-return at
+return ended
 """
 
-encode = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
+
+@dataclass(eq=False, slots=True)
+class Copy:
+    """How far the stream of a run is. `over` once no more is copied: all is there, or it was given up."""
+
+    log: RunLog
+    on_lost: Callable[[], None]
+    on_failed: Callable[[], None]
+    after: int
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def due(self) -> list[Frame]:
+        return self.log.since(self.after)
 
 
-class StreamWriter:
-    """Copies a RunLog to its Redis stream. A stream that another process has taken over refuses the copy, and
-    `on_lost` is called: the run is no longer ours."""
+class Copier:
+    """Copies the logs of a process' runs to their Redis streams, what has come of all of them in one call: a call for
+    each run cost as much as reading its model's answer."""
 
-    def __init__(
-        self,
-        redis: "Redis",
-        log: RunLog,
-        *,
-        on_lost: Callable[[], None],
-        on_failed: Callable[[], None],
-        timeout: float = 0.5,
-    ) -> None:
+    def __init__(self, redis: "Redis", *, timeout: float = 0.5) -> None:
         self.append = redis.register_script(_APPEND)
-        self.log = log
-        self.on_lost = on_lost
-        self.on_failed = on_failed
         self.timeout = timeout
+        self.failed = False
+        """Whether the last call did."""
+        self._copies: set[Copy] = set()
+        self._task: asyncio.Task[None] | None = None
 
-    async def run(self) -> None:
-        """Ends with the log. After a failure the rest is not copied: half a stream must not pass for a whole one."""
-        after = self.log.first - 1
-        while True:
-            await self.log.grown(after)
-            batch = self.log.since(after)
-            if not batch or not await self._copy(after, batch):
-                return
-            after += len(batch)
-            await asyncio.sleep(0 if self.log.ended else BREATH)
+    def start(self, log: RunLog, *, on_lost: Callable[[], None], on_failed: Callable[[], None]) -> Copy:
+        """Copies `log` until it ends. A stream that another process has taken over refuses the copy, and `on_lost` is
+        called: the run is no longer ours. After a failure, told by `on_failed`, the rest is not copied."""
+        copy = Copy(log, on_lost, on_failed, log.first - 1)
+        self._copies.add(copy)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run())
+        return copy
 
-    async def _copy(self, after: int, batch: list[Frame]) -> bool:
-        last = after + len(batch)
+    def drop(self, copy: Copy) -> None:
+        self._copies.discard(copy)
+        copy.over.set()
+
+    async def _run(self) -> None:
+        while self._copies:
+            due = [(copy, frames) for copy in self._copies if (frames := copy.due)]
+            if due:
+                await self._copy(due)
+            for copy in [copy for copy in self._copies if copy.log.ended and not copy.due]:
+                self.drop(copy)
+            await asyncio.sleep(BREATH if self._copies else 0)
+
+    async def _copy(self, due: Sequence[tuple[Copy, list[Frame]]]) -> None:
+        keys = [stream_key(copy.log.run) for copy, _ in due]
+        values: list[Any] = [KEEP]
+        for copy, frames in due:
+            values += [copy.after, copy.after + len(frames), orjson.dumps(frames)]
         try:
             async with asyncio.timeout(self.timeout):
-                at = await self.append([stream_key(self.log.run)], [after, last, encode(batch), KEEP])
+                ended = await self.append(keys, values)
         except (RedisError, OSError, TimeoutError) as error:
-            return self._failed(repr(error))
-        if at < last:
-            return self._failed(f"Redis has lost the frames after {at}")
-        if at > last:
-            logger.warning("run was taken over", extra={"run": self.log.run})
-            self.on_lost()
-        return bool(at == last)
+            self.failed = True
+            for copy, _ in due:
+                self._give_up(copy, repr(error))
+            return
+        self.failed = False
+        for (copy, frames), at in zip(due, ended, strict=True):
+            self._settle(copy, copy.after + len(frames), at)
 
-    def _failed(self, cause: str) -> bool:
-        logger.warning("run cannot be copied", extra={"run": self.log.run, "cause": cause})
-        self.on_failed()
-        return False
+    def _settle(self, copy: Copy, wanted: int, at: int) -> None:
+        copy.after = wanted
+        if at < wanted:
+            self._give_up(copy, f"Redis has lost the frames after {at}")
+        elif at > wanted:
+            logger.warning("run was taken over", extra={"run": copy.log.run})
+            self.drop(copy)
+            copy.on_lost()
+
+    def _give_up(self, copy: Copy, cause: str) -> None:
+        logger.warning("run cannot be copied", extra={"run": copy.log.run, "cause": cause})
+        self.drop(copy)
+        copy.on_failed()
 
 
 async def stored_frames(redis: "Redis", run: str, after: int = 0) -> list[Frame]:
@@ -161,7 +196,9 @@ async def stored_frames(redis: "Redis", run: str, after: int = 0) -> list[Frame]
 
 def _frames(entries: Any, after: int) -> list[Frame]:
     """The frames of stream entries that come after number `after`, which may be in the middle of one."""
-    return [frame for _, fields in entries for frame in json.loads(fields[b"frames"]) if frame["seq"] > after]
+    return [
+        frame for _, fields in entries for frame in orjson.loads(fields[b"frames"]) if frame["seq"] > after
+    ]
 
 
 async def follow(redis: "Redis", run: str, after: int = 0) -> AsyncIterator[Frame | None]:

@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 from answering import events, metrics
 from answering.errors import NotFound, Shed, StoreUnavailable
 from answering.events import Frame
-from answering.runlog import RunLog, StreamWriter, follow
+from answering.runlog import Copier, RunLog, follow
 from answering.stages import Question
 from answering.store import Ask, RunStore
 
@@ -83,7 +83,7 @@ class RunManager:
         self._answer = answer
         self._most = most
         self._on_asked, self._on_stored = on_asked, on_stored
-        self._redis_gone = False
+        self._copier = Copier(redis)
         self._live: dict[str, LiveRun] = {}
         self._beginning: dict[str, asyncio.Lock] = {}
 
@@ -144,27 +144,19 @@ class RunManager:
     async def _work(self, live: LiveRun) -> None:
         task = asyncio.current_task()
         assert task is not None
-        writer = StreamWriter(
-            self.redis, live.log, on_lost=lambda: _cancel(task), on_failed=lambda: self._lose_redis(live)
-        )
-        copying = asyncio.create_task(writer.run())
-        if self._redis_gone:
+        copy = self._copier.start(live.log, on_lost=lambda: _cancel(task), on_failed=live.lose_redis)
+        if self._copier.failed:
             live.lose_redis()
         try:
             await self._answer(live)
-            await copying
-            self._redis_gone = live.without_redis
+            await copy.over.wait()
             await self._store(live)
             self._on_stored(live.question.conversation)
         finally:
-            copying.cancel()
+            self._copier.drop(copy)
             self._live.pop(live.question.run, None)
             metrics.in_flight.labels("runs").dec()
             live.log.close()
-
-    def _lose_redis(self, live: LiveRun) -> None:
-        self._redis_gone = True
-        live.lose_redis()
 
     async def _store(self, live: LiveRun) -> None:
         values = {**live.record, "events": live.frames}

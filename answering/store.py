@@ -6,6 +6,7 @@ from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
+import orjson
 import psycopg
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
@@ -187,7 +188,7 @@ class RunStore:
             "conversation": conversation,
             "title": " ".join(ask.text.split())[:120],
             "question": ask.text,
-            "collections": None if ask.collections is None else Jsonb(list(ask.collections)),
+            "collections": None if ask.collections is None else as_json(list(ask.collections)),
             "fresh": ask.fresh,
             "priority": ask.priority,
             "owner": self.owner,
@@ -212,7 +213,7 @@ class RunStore:
     async def finish(self, run: str, values: dict[str, Any]) -> bool:
         """Stores the end of a run; false where it is no longer ours."""
         stored = {
-            key: Jsonb(value) if isinstance(value, list) else value for key, value in values.items()
+            key: as_json(value) if isinstance(value, list) else value for key, value in values.items()
         } | {"run": run, "owner": self.owner}
         return await self._within(self._finish(stored))
 
@@ -291,6 +292,10 @@ class RunStore:
         """Takes over the run of a process that is gone; None where another was quicker."""
         rows = await self._all(_CLAIM, {"run": run, "previous": previous, "owner": self.owner})
         return rows[0] if rows else None
+
+
+def as_json(value: list[Any]) -> Jsonb:
+    return Jsonb(value, orjson.dumps)
 
 
 def told(profile: Iterable[str]) -> str:

@@ -6,7 +6,6 @@ cut.
 """
 
 import asyncio
-import json
 import ssl
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
@@ -19,6 +18,7 @@ from typing import Any
 import aiohttp
 import httpx2
 import openai
+import orjson
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from retrieval.transport import disconnected
@@ -169,7 +169,7 @@ def certificates() -> ssl.SSLContext:
 def parse(upstream: str, data: bytes) -> tuple[str, bool]:
     """One `data:` payload -> its text and whether it is the last one."""
     try:
-        chunk = json.loads(data)
+        chunk = orjson.loads(data)
         if chunk.get("error"):
             raise UpstreamBroken(upstream, f"error inside the stream: {chunk['error']}"[:300])
         choices = chunk.get("choices")

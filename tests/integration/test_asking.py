@@ -202,6 +202,24 @@ async def test_answers_stream_without_redis_and_say_so(cast, settings, tmp_path)
     assert "redis_unavailable" in frames[-1]["degraded"]
 
 
+async def test_redis_that_is_back_is_not_said_to_be_away(cast, settings, tmp_path):
+    socket = tmp_path / "redis.sock"
+    there = settings.REDIS_URL
+    settings.REDIS_URL = f"unix://{socket}"
+    async with (
+        SimulatedUpstream(first_token="fixed:30") as model,
+        process(settings, tmp_path, model) as built,
+    ):
+        gone = await frames_of(built, an_ask(cast.member))
+        await built.redis.connection_pool.disconnect()
+        socket.symlink_to(there.removeprefix("unix://").partition("?")[0])
+        noticed = await frames_of(built, an_ask(cast.member))
+        back = await frames_of(built, an_ask(cast.member))
+    assert "redis_unavailable" in gone[-1]["degraded"]
+    assert noticed[-1]["finish"] == "complete"
+    assert "redis_unavailable" not in back[-1]["degraded"]
+
+
 @pytest.fixture
 def application():
     from qa_site.asgi import application

@@ -114,7 +114,7 @@ class ScriptedRedis:
 
     async def _append(self, keys, args):
         await self._answer()
-        return args[1]
+        return args[2::3]
 
 
 @dataclass
