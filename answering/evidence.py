@@ -52,11 +52,18 @@ class Chooser:
         words: Ranking | None,
         meaning: Ranking | None,
         extra: Sequence[int] = (),
+        known: dict[int, Passage] | None = None,
     ) -> Found:
-        """Raises VectorError where Postgres does not give the passages."""
+        """`known` are passages that this run has read already, and gets those that are read now. Raises VectorError
+        where Postgres does not give the passages."""
         fused = fuse(question, words, meaning, k=POOLED)
         chunks = list(dict.fromkeys([*fused.chunks, *extra]))
-        known = await passages.load(self.pool, chunks, scope, timeout=self.timeout)
+        known = {} if known is None else known
+        known.update((passage.chunk, passage) for passage in (meaning.passages if meaning else ()))
+        if missing := [chunk for chunk in chunks if chunk not in known]:
+            ahead = [] if meaning else words.chunks[: 2 * POOLED] if words else []
+            wanted = dict.fromkeys([*missing, *ahead])
+            known.update(await passages.load(self.pool, list(wanted), scope, timeout=self.timeout))
         ranked = _ranked([known[chunk] for chunk in chunks if chunk in known], fused, words, meaning)
         kept = seated(dedupe.fold(ranked), extra, TOP)
         found = evidence.answerability(question, kept, words, meaning, cosines=self.cosines)

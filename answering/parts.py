@@ -37,6 +37,7 @@ class Chooses(Protocol):
         words: Ranking | None,
         meaning: Ranking | None,
         extra: Sequence[int],
+        known: dict[int, Passage] | None = None,
     ) -> Found: ...
 
     async def again(self, chunks: Sequence[int], scope: AccessScope) -> tuple[Passage, ...]: ...

@@ -21,7 +21,7 @@ from answering.reply import Reply
 from answering.reranking import reranked
 from answering.stages import Run
 from answering.store import History
-from retrieval.passages import Ranking
+from retrieval.passages import Passage, Ranking
 
 CANDIDATES = 100
 """Chunks that each leg gives to the fusion."""
@@ -130,17 +130,18 @@ async def from_cache(run: Run, parts: Parts, words: asyncio.Task[Ranking | None]
 
 async def cite(run: Run, reply: Reply, parts: Parts, legs: Legs, extras: Extras) -> bool:
     """Sends the sources, first those found by words where meaning takes its time; false where they answer nothing."""
+    read: dict[int, Passage] = {}
     words = await legs.words
     if words:
         await asyncio.wait({legs.meaning}, timeout=GRACE)
     if words and not legs.meaning.done():
-        early = await choose(run, parts, legs.text, words, None, ())
+        early = await choose(run, parts, legs.text, words, None, (), read)
         if early is not None and early.answerable and not legs.meaning.done():
             reply.cite(early, final=False)
     meaning = await legs.meaning
     if words is None and meaning is None:
         raise SearchUnavailable
-    found = await choose(run, parts, legs.text, words, meaning, extras) or reply.found
+    found = await choose(run, parts, legs.text, words, meaning, extras, read) or reply.found
     if found is None:
         raise SearchUnavailable
     if parts.reranker is not None:
@@ -151,9 +152,15 @@ async def cite(run: Run, reply: Reply, parts: Parts, legs: Legs, extras: Extras)
 
 
 async def choose(
-    run: Run, parts: Parts, text: str, words: Ranking | None, meaning: Ranking | None, extra: Sequence[int]
+    run: Run,
+    parts: Parts,
+    text: str,
+    words: Ranking | None,
+    meaning: Ranking | None,
+    extra: Sequence[int],
+    read: dict[int, Passage],
 ) -> Found | None:
-    work = lambda: parts.chooser.choose(text, run.question.scope, words, meaning, extra)  # noqa: E731
+    work = lambda: parts.chooser.choose(text, run.question.scope, words, meaning, extra, read)  # noqa: E731
     return await run.stage(
         "passages", work, budget=parts.budgets.vector, breaker=parts.breakers.passages, fallback=None
     )

@@ -19,6 +19,7 @@ from answering.caches.embedding import CachedEmbedder
 from answering.caches.retrieval import CachedLexical, CachedVectors, RankingCache
 from answering.engine import Engine
 from answering.events import Frame
+from answering.evidence import POOLED
 from answering.generation import Generator
 from answering.gists import GistWriter
 from answering.parts import Parts
@@ -136,7 +137,9 @@ async def build() -> Wiring:
     """Everything, started. Postgres and Redis may be away: then it starts all the same, and says so when asked."""
     base = await assembly.base()
     searches = LexicalSearch(base.follower.index)
-    vectors = VectorIndex(base.pool, model=base.embedder.name, dimensions=base.embedder.dimensions)
+    vectors = VectorIndex(
+        base.pool, model=base.embedder.name, dimensions=base.embedder.dimensions, read=POOLED
+    )
     rankings = RankingCache(lambda: base.follower.revision, on_result=assembly.count_cache)
     words, meaning = CachedLexical(searches, rankings), CachedVectors(vectors, rankings)
     embedder = CachedEmbedder(

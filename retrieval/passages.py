@@ -2,21 +2,29 @@
 is a chunk with its text, used as evidence."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import orjson
 
 from retrieval import database
 from retrieval.access import AccessScope
 
-# The scope is in the query: a chunk that the asker may not read never leaves the database.
-LOAD_SQL = """
-    SELECT c.id, c.document_id::text, l.slug, c.collection_id, coalesce(nullif(d.title, ''), d.name), c.heading,
+_COLUMNS = """c.id, c.document_id::text, l.slug, c.collection_id, coalesce(nullif(d.title, ''), d.name), c.heading,
            c.page, c.ordinal, c.text, c.content_hash,
-           extract(epoch FROM coalesce(d.ready_at, d.created_at))::float8
-    FROM retrieval_chunk c
+           extract(epoch FROM coalesce(d.ready_at, d.created_at))::float8"""
+_TABLES = """retrieval_chunk c
     JOIN retrieval_document d ON d.id = c.document_id
-    JOIN retrieval_collection l ON l.id = c.collection_id
-    WHERE c.id = ANY ({chunks}) AND c.collection_id = ANY ({collections})
+    JOIN retrieval_collection l ON l.id = c.collection_id"""
+
+# The scope is in the query: a chunk that the asker may not read never leaves the database.
+LOAD_SQL = f"""
+    SELECT {_COLUMNS} FROM {_TABLES} WHERE c.id = ANY ({{chunks}}) AND c.collection_id = ANY ({{collections}})
 """
+ALONG_SQL = f"""
+    SELECT json_build_array({_COLUMNS})::text FROM {_TABLES}
+    WHERE c.id = {{chunk}} AND c.collection_id = ANY ({{collections}})
+"""
+"""One passage as a value, for a statement that finds chunks to bring their texts along; see `of_json`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +38,12 @@ class Hit:
 @dataclass(frozen=True, slots=True)
 class Ranking:
     """Hits, best first. `leg` is `lexical`, `vector` or `fused`; `partial` when the index knew only some
-    chunks."""
+    chunks. `passages` of the first hits, where the search read them along: true now, so no cache keeps them."""
 
     leg: str
     hits: tuple[Hit, ...] = ()
     partial: bool = False
+    passages: "tuple[Passage, ...]" = ()
 
     def __iter__(self) -> Iterator[Hit]:
         return iter(self.hits)
@@ -48,6 +57,10 @@ class Ranking:
 
     def top(self, k: int) -> "Ranking":
         return Ranking(self.leg, self.hits[:k], self.partial)
+
+    def bare(self) -> "Ranking":
+        """The hits alone."""
+        return replace(self, passages=()) if self.passages else self
 
     def ranks(self) -> dict[int, int]:
         """Chunk id -> rank, from 1."""
@@ -76,6 +89,11 @@ class Passage:
     @property
     def url(self) -> str:
         return f"/d/{self.document}/?chunk={self.chunk}"
+
+
+def of_json(text: str) -> Passage:
+    """What ALONG_SQL gives."""
+    return Passage(*orjson.loads(text))
 
 
 def chunk_of(url: str) -> int:

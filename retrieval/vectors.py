@@ -10,6 +10,10 @@ import heapq
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
+
+import numpy as np
+import orjson
 
 from retrieval import database
 from retrieval.access import AccessScope
@@ -17,7 +21,7 @@ from retrieval.database import MissingTable, Pool, numbers
 from retrieval.embeddings import Vector
 from retrieval.errors import VectorError
 from retrieval.partitions import BUILDING, Model, copy_table, publish, retire
-from retrieval.passages import Hit, Ranking
+from retrieval.passages import ALONG_SQL, Hit, Ranking, of_json
 
 __all__ = ["VectorIndex", "publish", "retire"]
 
@@ -59,6 +63,10 @@ class Layout:
     @property
     def total(self) -> int:
         return max(1, sum(self.rows.values()))
+
+
+Found = tuple[int, float, str | None]
+"""A chunk, its cosine, and its passage where that was read along."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +134,18 @@ def lanes(searches: Sequence[Search], most: int = LANES) -> list[list[Search]]:
     return dealt
 
 
-def statement(searches: Sequence[Search], dimensions: int, vector: Vector, k: int) -> str:
-    """One message: the settings that keep the planner to the plan, and the union of the searches' best.
+def statement(searches: Sequence[Search], dimensions: int, vector: Vector, k: int, read: int = 0) -> str:
+    """One message: the settings that keep the planner to the plan, and the union of the searches' best, the first
+    `read` of them with their passages.
 
     An exact scan is ordered by an expression that no index has."""
     ef = max((search.ef or 0 for search in searches), default=0)
-    literal = ",".join([f"{number:.5g}" for number in vector.tolist()])
+    literal = orjson.dumps(
+        np.ascontiguousarray(vector, np.float32), option=orjson.OPT_SERIALIZE_NUMPY
+    ).decode()
+    allowed = numbers([pk for search in searches for pk in search.collections])
+    text = ALONG_SQL.format(chunk="best.chunk_id", collections=allowed)
+    along = f"CASE WHEN rank <= {read} THEN ({text}) END" if read else "NULL"
     branches = " UNION ALL ".join(
         f"(SELECT chunk_id, embedding::halfvec({dimensions}) <#> (SELECT v FROM q) AS d FROM {search.table}"
         f" WHERE collection_id = ANY ({numbers(search.collections)})"
@@ -142,16 +156,18 @@ def statement(searches: Sequence[Search], dimensions: int, vector: Vector, k: in
     return (
         f"SET LOCAL hnsw.ef_search = {min(1000, max(ef, k))}; SET LOCAL hnsw.iterative_scan = relaxed_order;"
         "SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off;"
-        f"WITH q AS MATERIALIZED (SELECT '[{literal}]'::halfvec({dimensions}) AS v)"
-        f" SELECT chunk_id, -d FROM ({branches}) found ORDER BY d LIMIT {k}"
+        f"WITH q AS MATERIALIZED (SELECT '{literal}'::halfvec({dimensions}) AS v), best AS MATERIALIZED ("
+        f"SELECT chunk_id, d, row_number() OVER (ORDER BY d) AS rank FROM ({branches}) found ORDER BY d LIMIT {k})"
+        f" SELECT chunk_id, -d, {along} FROM best"
     )
 
 
 class VectorIndex:
     """The vectors of one model, searched over `pool`."""
 
-    def __init__(self, pool: Pool, *, model: str, dimensions: int) -> None:
-        self.pool, self.model, self.dimensions = pool, model, dimensions
+    def __init__(self, pool: Pool, *, model: str, dimensions: int, read: int = 0) -> None:
+        """`read`: of how many hits a search brings the passages along."""
+        self.pool, self.model, self.dimensions, self.passages = pool, model, dimensions, read
         self.known: Layout | None = None
         self.reading: asyncio.Task[Layout] | None = None
 
@@ -170,35 +186,37 @@ class VectorIndex:
         except MissingTable:  # a copy was dropped since the layout was read
             layout = await self.read(until - time.monotonic())
             hits = await self.found(layout, vector, scope, k, until)
-        return Ranking("vector", hits)
+        return Ranking(
+            "vector",
+            tuple(Hit(chunk, score) for chunk, score, _ in hits),
+            passages=tuple(of_json(text) for _, _, text in hits[: self.passages] if text),
+        )
 
     async def found(
         self, layout: Layout, vector: Vector, scope: AccessScope, k: int, until: float
-    ) -> tuple[Hit, ...]:
+    ) -> list[Found]:
         if layout.model is None:
-            return ()
+            return []
         searches = plan(layout, scope)
         hits = await self.run(searches, vector, k, until)
         if len(hits) < k and any(search.ef for search in searches):
             # The graph gave up early, or most of what it found was not allowed: look at each row that is.
             allowed = tuple(sorted(scope.collection_ids))
             hits = await self.run([Search(layout.model.table, allowed, None, 0.0)], vector, k, until)
-        return tuple(Hit(chunk, score) for chunk, score in hits)
+        return hits
 
-    async def run(
-        self, searches: Sequence[Search], vector: Vector, k: int, until: float
-    ) -> list[tuple[int, float]]:
+    async def run(self, searches: Sequence[Search], vector: Vector, k: int, until: float) -> list[Found]:
         """The searches on up to LANES connections at once, and the best of what they find."""
         left = until - time.monotonic()
         if left <= 0:
             raise VectorError("No time was left for the vector search.")
-        statements = [statement(lane, self.dimensions, vector, k) for lane in lanes(searches)]
+        statements = [statement(lane, self.dimensions, vector, k, self.passages) for lane in lanes(searches)]
         if len(statements) == 1:
             rows = await database.fetch(self.pool, statements[0], timeout=left)
         else:
             rows = await both(self.pool, statements, left)
-        best: dict[int, float] = dict(rows)
-        return heapq.nlargest(k, best.items(), key=lambda item: item[1])
+        best: dict[int, Found] = {row[0]: (row[0], row[1], row[2]) for row in rows}
+        return sorted(best.values(), key=itemgetter(1), reverse=True)[:k]
 
     async def layout(self, timeout: float) -> Layout:
         """The layout as last read; a new one is read beside the search when it is due."""

@@ -118,6 +118,7 @@ class ScriptedParts:
         words: Ranking | None,
         meaning: Ranking | None,
         extra: Sequence[int],
+        known: dict[int, Passage] | None = None,
     ) -> Found:
         await self.script.take("passages")
         chunks = dict.fromkeys([*(words.chunks if words else ()), *(meaning.chunks if meaning else ())])

@@ -77,7 +77,7 @@ class RankingCache:
             return found
         ranking = await self._flights.do(key, work)
         if not ranking.partial:  # it knew only some of the chunks
-            self._kept.put(key, ranking)
+            self._kept.put(key, ranking.bare())
         return ranking
 
     def _key(self, leg: str, what: str, scope: AccessScope, k: int) -> Key:

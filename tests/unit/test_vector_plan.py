@@ -84,5 +84,7 @@ def test_a_statement_names_the_scope_in_each_of_its_branches():
     searches = plan(SKEWED, scope(5, 6))
     sql = statement(searches, 4, np.ones(4, np.float32) / 2, 10)
     assert sql.count("collection_id = ANY") == 2
+    reading = statement(searches, 4, np.ones(4, np.float32) / 2, 10, read=3)
+    assert reading.count("collection_id = ANY") == 3
     assert "'{5}'" in sql
     assert "'{6}'" in sql
