@@ -22,11 +22,13 @@ RATED = 10
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked, and by when: the first token by `first`, all by `deadline`; `token_gap` in seconds."""
+    """What is asked, and by when: all by `deadline`, the first token by `first`, `first_token` seconds from when it was
+    asked or, of work that can wait, from when it got its place; `token_gap` in seconds."""
 
     messages: Sequence[Message]
     deadline: Deadline
     first: Deadline
+    first_token: float
     token_gap: float
     max_tokens: int
     request_id: str

@@ -6,6 +6,7 @@ to be down is not asked; it is tried with a copy of a question while another ups
 reader waits for a probe, and with the question itself only where there is no other."""
 
 import asyncio
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -29,6 +30,19 @@ TRIES = 3
 """Times that a question queues for a place, where 429 is the answer: what is not taken goes back to its queue."""
 
 
+SELDOM = 1.0
+"""Seconds between questions from which one that finds out that an upstream is still down asks the other one, too; where
+they come quicker the next one will, and an outage makes no second calls."""
+
+PATIENCE = 3.0
+"""Budgets of the first token that work which can wait waits for its place: nobody sits before it."""
+
+
+def anew(request: Request) -> Request:
+    """The request with the whole budget of its first token before it."""
+    return replace(request, first=request.deadline.capped(request.first_token))
+
+
 class Dispatcher:
     def __init__(
         self,
@@ -44,15 +58,19 @@ class Dispatcher:
         self.observer, self.clock = observer, clock
         self.gate = HedgeGate(clock=clock)
         self._probes: set[asyncio.Task[None]] = set()
+        self._asked = -math.inf
+        self.seldom = True
 
     async def begin(self, request: Request, priority: Priority) -> tuple[Attempt, bool]:
         """An attempt that has its first token, and whether it was a hedge. Raises Shed or GenerationError."""
         self.budget.deposit()
+        now, before = self.clock(), self._asked
+        self._asked, self.seldom = now, now - before > SELDOM
         for left in reversed(range(TRIES)):
             self.trip_silent(request.size)
             attempt = await self._admitted(request, priority)
             self._probe_others(request, attempt.route)
-            race = Race(self, request, priority, attempt)
+            race = Race(self, attempt.request, priority, attempt)
             try:
                 return await race.run(), race.hedge_won
             except AllUpstreamsFailed:
@@ -60,10 +78,10 @@ class Dispatcher:
                     raise
         raise AssertionError("the last try returns or raises")
 
-    async def instead_of(self, broken: Attempt, first_token: float) -> Attempt | None:
+    async def instead_of(self, broken: Attempt) -> Attempt | None:
         """An attempt with its first token at another upstream, where `broken` ended early. None: there is no
         other, or none that the budget allows. Raises UpstreamError."""
-        request = replace(broken.request, first=broken.request.deadline.capped(first_token))
+        request = anew(broken.request)
         other = self.other_than(broken.route)
         if other is None or other is broken.route or request.deadline.expired:
             return None
@@ -113,7 +131,7 @@ class Dispatcher:
         while candidates := self.candidates():
             route, slot = await self._place(candidates, request, priority)
             if route.closed or route.breaker.probe_due:
-                return self.attempt(route, request, slot)
+                return self.attempt(route, anew(request) if priority.deferrable else request, slot)
             slot.release()  # it tripped while we waited
         raise AllUpstreamsFailed
 
@@ -124,13 +142,21 @@ class Dispatcher:
             if slot := route.limiter.try_acquire(priority):
                 return route, slot
         route = min(candidates, key=lambda route: route.limiter.expected_wait(priority))
-        # Starting so late that no first token can come in time would be for nothing.
-        usual = self.delays.quantile(route.name, request.size, 0.5) or 0.0
-        start_by = Deadline(request.first.at - usual, self.clock)
         try:
-            return route, await route.limiter.acquire(priority, start_by)
+            return route, await route.limiter.acquire(priority, self._start_by(route, request, priority))
         except Overloaded as error:
             raise Shed(error.retry_after) from None
+
+    def _start_by(self, route: Route, request: Request, priority: Priority) -> Deadline:
+        """Starting so late that no first token can come in time would be for nothing."""
+        if priority.deferrable:
+            return min(
+                request.deadline.capped(PATIENCE * request.first_token),
+                Deadline(request.deadline.at - request.first_token, self.clock),
+                key=lambda deadline: deadline.at,
+            )
+        usual = self.delays.quantile(route.name, request.size, 0.5) or 0.0
+        return Deadline(request.first.at - usual, self.clock)
 
     def _probe_others(self, request: Request, asked: Route) -> None:
         for route in self.routes:
@@ -220,12 +246,14 @@ class Race:
         return self._dispatcher.clock() - self._started - self._delay
 
     def _helps(self, why: Why, other: Route, down: bool) -> bool:
+        if self._probing and not (why == "failed" and self._dispatcher.seldom):
+            return False
         if why == "failed":
             # Nobody asks the same server again that said no.
             refused = isinstance(self._primary.error, UpstreamThrottled | UpstreamRejected)
             return other is not self._primary.route or not refused
         outage = self._dispatcher.gate.shut or not all(route.closed for route in self._dispatcher.routes)
-        if self._probing or self._priority.deferrable or other.unproven(self._delay):
+        if self._priority.deferrable or other.unproven(self._delay):
             return False
         return down or not outage
 

@@ -94,7 +94,7 @@ class Generator:
         as long, which then comes as one token with `restart`. Raises Shed, AllUpstreamsFailed or
         FirstTokenTimeout before the first token, StreamCut after it."""
         first = deadline.capped(first_token)
-        request = Request(messages, deadline, first, token_gap, max_tokens, request_id)
+        request = Request(messages, deadline, first, first_token, token_gap, max_tokens, request_id)
         attempt, hedged = await self._dispatcher.begin(request, Priority.named(priority))
         if hedged:
             on_notice("llm_hedged", "The first model took its time; another one answered.")
@@ -115,7 +115,7 @@ class Generator:
                 broken, cause = attempt, error
             finally:
                 await attempt.aclose()
-            attempt = await self._instead_of(broken, shown, cause, first_token)
+            attempt = await self._instead_of(broken, shown, cause)
             on_notice("llm_continued", "The first model broke off; another one answered.")
 
     def expected_wait(self, priority: str = "interactive") -> float:
@@ -138,13 +138,11 @@ class Generator:
     async def aclose(self) -> None:
         await self._dispatcher.aclose()
 
-    async def _instead_of(
-        self, broken: Attempt, shown: str, cause: UpstreamError, first_token: float
-    ) -> Attempt:
+    async def _instead_of(self, broken: Attempt, shown: str, cause: UpstreamError) -> Attempt:
         reason = "stalled" if isinstance(cause, UpstreamTimeout) else "cut"
         cut = StreamCut(shown, "deadline" if broken.request.deadline.expired else reason)
         try:
-            attempt = await self._dispatcher.instead_of(broken, first_token)
+            attempt = await self._dispatcher.instead_of(broken)
         except UpstreamError as error:
             raise cut from error
         if attempt is None:

@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 from answering import events, metrics
 from answering.errors import NotFound, Shed, StoreUnavailable
 from answering.events import Frame
+from answering.resilience.shedding import Priority
 from answering.runlog import Copier, RunLog, follow
 from answering.stages import Question
 from answering.store import Ask, RunStore
@@ -29,6 +30,9 @@ STOPS = "citefirst:stops"
 GONE = "This answer rests on documents that are no longer available to you."
 
 WITHOUT_REDIS = "Part of the system is away: this answer cannot be resumed after a loss of connection."
+
+DEFERRED = 0.5
+"""Share of the runs at once beyond which work that can wait is turned away: it waits longer than others."""
 
 STORE_TRIES = (0.0, 0.2, 1.0, 3.0, 10.0, 30.0)
 """Seconds between the tries to store the end of a run: Postgres may be away for a moment."""
@@ -112,7 +116,7 @@ class RunManager:
         return await self.follow(ask.run, ask.user)
 
     async def _begin(self, ask: Ask) -> None:
-        if len(self._live) >= self._most:
+        if len(self._live) >= self._most * (DEFERRED if Priority.named(ask.priority).deferrable else 1):
             metrics.shed_total.labels(ask.priority).inc()
             raise Shed(retry_after=2)
         asked = asyncio.get_running_loop().time()

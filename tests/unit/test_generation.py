@@ -312,6 +312,21 @@ async def test_both_refusing_fails_at_once_and_is_over_when_one_is_back() -> Non
         assert "thirty" in await w.answer()
 
 
+@autojump
+async def test_a_steady_flow_of_questions_makes_no_second_calls_in_an_outage() -> None:
+    async with world() as w:
+        await w.settle(10)
+        await w.a.change(first_token="fixed:2", errors=1.0)
+        await w.b.change(first_token="fixed:2", errors=1.0)
+        await in_order([(number * 0.05, w.answer) for number in range(20)])
+        w.a.recent.clear()
+        w.b.recent.clear()
+        await in_order([(number * 0.9, w.answer) for number in range(100)])
+        probes = [headers["x-request-id"] for _, headers, _ in (*w.a.recent, *w.b.recent)]
+        assert probes
+        assert len(probes) == len(set(probes))
+
+
 @pytest.mark.parametrize("fault", ["stall", "cut"])
 @autojump
 async def test_a_broken_stream_starts_anew_elsewhere_once_it_has_caught_up(fault: str) -> None:
@@ -375,6 +390,22 @@ async def test_what_cannot_start_in_time_is_shed_at_once() -> None:
         assert now() == started
         assert shed.value.retry_after > 3
         assert w.heard.sheds == ["interactive"]
+        await asyncio.gather(*running)
+
+
+@autojump
+async def test_batch_work_waits_for_longer_than_the_budget_of_a_first_token() -> None:
+    limits = LimitSettings(initial=4, floor=4, ceiling=4)
+    settings = {"only_a": True, "limits": limits, "hedge_budget": HedgeBudget(ratio=0.0, burst=0.0)}
+    async with world({"token_gap": "fixed:200"}, **settings) as w:
+        for _ in range(3):
+            await w.answer(deadline=Deadline.after(60, now))
+        running = [asyncio.create_task(w.answer(deadline=Deadline.after(60, now))) for _ in range(4)]
+        await asyncio.sleep(0.5)
+        started = now()
+        assert await w.answer(priority="batch", deadline=Deadline.after(60, now))
+        assert now() - started > 3 + 0.2 * 20
+        assert not w.heard.sheds
         await asyncio.gather(*running)
 
 
