@@ -2,6 +2,7 @@
 upstream."""
 
 import asyncio
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -132,12 +133,12 @@ class Attempt:
 
     def lost(self, *, late: bool) -> None:
         """Another call answered first. A `late` one, whose hedge that was, took at least so long, and counts
-        as failed: a call in twenty loses by chance, five in a row do not."""
+        as failed, but for half in a row: a call in ten loses by chance, eight in a row do not."""
         waited, size = self.route.clock() - self._started, self.request.size
         if self.error or self.text or waited < self.route.delays.delay(self.name, size):
             return
         if late and self.route.delays.quantile(self.name, size, 0.5) is not None:
-            self._call.fail()
+            self._call.fail(weight=0.5)
         self._waited_in_vain(waited)
 
     async def aclose(self) -> None:
@@ -183,7 +184,7 @@ class Attempt:
             # breaker's.
             self._slot.throttled(error.retry_after)
             if self.route.limiter.adaptive.exhausted or not self.route.closed:
-                self._call.fail(error.retry_after, at_once=True)
+                self._call.fail(error.retry_after, weight=math.inf)
         elif isinstance(error, UpstreamTimeout):
             self._timed_out()
         elif not isinstance(error, UpstreamRejected):

@@ -55,13 +55,13 @@ class Call:
 
     def succeed(self) -> None:
         if self._first_report():
-            self._breaker._settle(self, failed=False)
+            self._breaker._settle(self, 0.0)
 
-    def fail(self, retry_after: float = 0.0, *, at_once: bool = False) -> None:
-        """`retry_after`: the dependency asked to be left alone for so many seconds. `at_once`: no second
-        opinion."""
+    def fail(self, retry_after: float = 0.0, *, weight: float = 1.0) -> None:
+        """`retry_after`: the dependency asked to be left alone for so many seconds. `weight`: what it counts in a row
+        of failures; infinite where no second opinion is needed, less than 1 where it may be chance."""
         if self._first_report():
-            self._breaker._settle(self, failed=True, retry_after=retry_after, at_once=at_once)
+            self._breaker._settle(self, weight, retry_after)
 
     def abandon(self) -> None:
         """The call was cancelled or says nothing of the dependency."""
@@ -89,7 +89,7 @@ class Breaker:
         self._state: State = "closed"
         self._epoch = 0
         self._recent: deque[tuple[float, bool]] = deque(maxlen=self._is.window_calls)
-        self._in_a_row = 0
+        self._in_a_row = 0.0
         self._trips = 0
         self._closed_at = clock()
         self._open_until = 0.0
@@ -153,30 +153,31 @@ class Breaker:
         if call is self._probe:
             self._probe = None
 
-    def _settle(self, call: Call, *, failed: bool, retry_after: float = 0.0, at_once: bool = False) -> None:
+    def _settle(self, call: Call, weight: float, retry_after: float = 0.0) -> None:
+        """`weight` of the failure, 0 of a success."""
         if call._epoch != self._epoch:
             return
         self._leave(call)
         if self._is.slow_after is not None and self._clock() - call.started > self._is.slow_after:
-            failed = True
-        if self._state == "half_open" and not failed:
+            weight = max(weight, 1.0)
+        if self._state == "half_open" and not weight:
             self._close()
-        elif self._state == "half_open" or (self._state == "closed" and self._too_many(failed, at_once)):
+        elif self._state == "half_open" or (self._state == "closed" and self._too_many(weight)):
             self._open(retry_after)
 
-    def _too_many(self, failed: bool, at_once: bool) -> bool:
+    def _too_many(self, weight: float) -> bool:
         """Records a result; whether it is time to open."""
-        now = self._clock()
+        now, failed = self._clock(), weight > 0
         self._recent.append((now, failed))
         while self._recent[0][0] < now - self._is.window:
             self._recent.popleft()
-        self._in_a_row = self._in_a_row + 1 if failed else 0
+        self._in_a_row = self._in_a_row + weight if failed else 0.0
         if not failed:
             if now - self._closed_at > self._is.window:
                 self._trips = 0
             return False
         calls, failures = len(self._recent), sum(failed for _, failed in self._recent)
-        return (at_once or self._in_a_row >= self._is.consecutive) or (
+        return self._in_a_row >= self._is.consecutive or (
             calls >= self._is.minimum_calls and failures >= self._is.failure_rate * calls
         )
 
@@ -197,5 +198,5 @@ class Breaker:
         self._epoch += 1
         self._probe = None
         self._recent.clear()
-        self._in_a_row = 0
+        self._in_a_row = 0.0
         self._on_change(self.name, state)

@@ -1,6 +1,7 @@
 """The breaker opens, waits, probes and closes; whatever happens, it never stays open for good."""
 
 import asyncio
+import math
 
 import pytest
 from hypothesis import settings
@@ -114,11 +115,24 @@ def test_the_open_time_has_jitter(clock: Clock) -> None:
     assert times == pytest.approx([0.8, 1.2])
 
 
+def test_what_may_be_chance_counts_for_less_in_a_row(clock: Clock) -> None:
+    it = breaker(clock, consecutive=3, minimum_calls=100)
+    for _ in range(5):
+        call = it.start()
+        assert call is not None
+        call.fail(weight=0.5)
+    assert it.state == "closed"
+    call = it.start()
+    assert call is not None
+    call.fail(weight=0.5)
+    assert it.state == "open"
+
+
 def test_it_stays_open_as_long_as_the_dependency_asks(clock: Clock) -> None:
     it = breaker(clock)
     call = it.start()
     assert call is not None
-    call.fail(retry_after=12, at_once=True)
+    call.fail(retry_after=12, weight=math.inf)
     assert it.retry_after == 12
 
 
@@ -126,7 +140,7 @@ def test_nobody_can_ask_it_to_stay_open_for_ever(clock: Clock) -> None:
     it = breaker(clock, open_cap=30)
     call = it.start()
     assert call is not None
-    call.fail(retry_after=86_400, at_once=True)
+    call.fail(retry_after=86_400, weight=math.inf)
     assert it.retry_after == 30
 
 
