@@ -3,13 +3,14 @@
 The folder is a copy of what Postgres holds; `follower.py` keeps it in step. One process writes, any number
 read."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
-from tantivy import Document, Index, IndexWriter, Occur, Query, Schema, SchemaBuilder, Searcher
+from tantivy import DocAddress, Document, Index, IndexWriter, Occur, Query, Schema, SchemaBuilder, Searcher
 
 from retrieval.access import AccessScope
 from retrieval.errors import LexicalError
@@ -25,12 +26,22 @@ from retrieval.lexical.stopwords import LANGUAGES
 from retrieval.lexical.typos import corrections
 from retrieval.passages import Hit, Ranking
 
+Word = tuple[str, str]
+"""A field and a term."""
+
+Clause = tuple[Occur, Query]
+Found = tuple[float, DocAddress]
+"""A score and where in the snapshot the chunk is."""
+
 SCHEMA_VERSION = 2
 """Raise it when the schema or the analysis changes: folders of another version are rebuilt."""
 
 WRITER_HEAP = 64 * 1024 * 1024  # bytes, of all threads together; tantivy refuses less than 15 MB a thread
 FEW = 8  # collections that are filtered one by one
 MOST_COLLECTIONS = 60_000  # tantivy gives up at 65,000 buckets
+ENOUGH = (
+    50  # chunks for each hit wanted, of which a search within collections picks by its rarest words alone
+)
 CORRECTED = 0.7  # what a corrected word counts beside a word as it was typed
 
 
@@ -65,7 +76,12 @@ class _Held:
 
     searcher: Searcher
     languages: tuple[str, ...]
-    collections: frozenset[int]
+    collections: Mapping[int, int]
+    """Collection -> chunks."""
+
+    def share(self, readable: Iterable[int]) -> float:
+        """Of all chunks, those of these collections."""
+        return sum(map(self.collections.__getitem__, readable)) / max(1, sum(self.collections.values()))
 
 
 def _collections(searcher: Searcher) -> list[dict[str, float]]:
@@ -104,24 +120,23 @@ class TantivyIndex:
             self._held = _Held(
                 searcher,
                 tuple(code for code in LANGUAGES if searcher.doc_freq("language", code)),
-                frozenset(int(bucket["key"]) for bucket in _collections(searcher)),
+                {int(bucket["key"]): int(bucket["doc_count"]) for bucket in _collections(searcher)},
             )
 
     def search(self, query: str, scope: AccessScope, k: int) -> Ranking:
         held, partial = self._held, self.partial
-        readable = held.collections & scope.collection_ids
+        readable = scope.collection_ids.intersection(held.collections)
         if not readable or k < 1:
             return Ranking("lexical", partial=partial)
         with _translated():
             allowed = self._allowed(readable)
-            parts = [self._terms(held.searcher, query, language, allowed) for language in held.languages]
-            clauses = [part for part in parts if part is not None]
-            if not clauses:
+            asked = [self._words(held.searcher, query, language, allowed) for language in held.languages]
+            asked = [words for words in asked if words]
+            if not asked:
                 return Ranking("lexical", partial=partial)
-            matching = clauses[0] if len(clauses) == 1 else Query.disjunction_max_query(clauses)
-            # All that this very snapshot holds is readable: without a filter a search is 3 to 5 times as fast.
-            within = matching if readable == held.collections else _both(matching, allowed)
-            found = held.searcher.search(within, k, count=False).hits
+            # All that this very snapshot holds is readable: then a search need not ask.
+            within = [] if len(readable) == len(held.collections) else [(Occur.Must, allowed)]
+            found = self._found(held.searcher, asked, within, k, ENOUGH * k / held.share(readable))
             chunks = held.searcher.fast_field_values("chunk", [address for _, address in found])
         scored = zip(chunks, found, strict=True)
         hits = (Hit(int(chunk), float(hit[0])) for chunk, hit in scored if chunk is not None)
@@ -176,15 +191,30 @@ class TantivyIndex:
             members = Query.boolean_query([(Occur.Should, one) for one in each])
         return Query.const_score_query(members, 0.0)
 
-    def _terms(self, searcher: Searcher, query: str, language: str, allowed: Query) -> Query | None:
-        """Any of the question's terms; a word that no readable chunk has is also looked for as its likely
-        spellings."""
+    def _words(self, searcher: Searcher, query: str, language: str, allowed: Query) -> dict[Word, Query]:
+        """The question's words; one that no readable chunk has is also looked for as its likely spellings."""
         name = field(language)
         terms = self._rarest(searcher, name, query_terms(query, language))
-        clauses = [self._term(name, term) for term in terms]
-        for correction in corrections(searcher, self._schema, name, terms, allowed):
-            clauses.append(Query.boost_query(self._term(name, correction), CORRECTED))
-        return Query.boolean_query([(Occur.Should, clause) for clause in clauses]) if clauses else None
+        words = {(name, term): self._term(name, term) for term in terms}
+        for term in corrections(searcher, self._schema, name, terms, allowed):
+            words[name, term] = Query.boost_query(self._term(name, term), CORRECTED)
+        return words
+
+    @staticmethod
+    def _found(
+        searcher: Searcher, asked: Sequence[Mapping[Word, Query]], within: list[Clause], k: int, enough: float
+    ) -> list[Found]:
+        """Any of the words of a language. To look through the lists of words that half of a large library has takes
+        most of the time, and what has none of the rarer ones is not among the best: so the rarest words choose, as
+        many as `enough` chunks take, and the others add to the score of what these have found."""
+        for most in (enough, math.inf):
+            split = [_split(searcher, words, most) for words in asked]
+            clauses = [_query(finding, adding, within) for finding, adding in split]
+            matching = clauses[0] if len(clauses) == 1 else Query.disjunction_max_query(clauses)
+            found: list[Found] = list(searcher.search(matching, k, count=False).hits)
+            if len(found) >= k or not any(adding for _, adding in split):
+                break
+        return found
 
     def _term(self, name: str, term: str) -> Query:
         return Query.term_query(self._schema, name, term, index_option="freq")
@@ -199,5 +229,19 @@ class TantivyIndex:
         return sorted(known, key=lambda term: frequencies[term])[:MOST_TERMS]
 
 
-def _both(matching: Query, allowed: Query) -> Query:
-    return Query.boolean_query([(Occur.Must, matching), (Occur.Must, allowed)])
+def _split(searcher: Searcher, words: Mapping[Word, Query], enough: float) -> tuple[list[Query], list[Query]]:
+    """The rarest of the words, as many as so many chunks take, and the others."""
+    finding: list[Query] = []
+    adding: list[Query] = []
+    reached = 0
+    for word in sorted(words, key=lambda word: searcher.doc_freq(*word)):
+        (finding if reached < enough else adding).append(words[word])
+        reached += searcher.doc_freq(*word)
+    return finding, adding
+
+
+def _query(finding: Sequence[Query], adding: Sequence[Query], within: Sequence[Clause]) -> Query:
+    any_of = Query.boolean_query([(Occur.Should, query) for query in finding])
+    if not adding and not within:
+        return any_of  # nothing but words: tantivy passes over what cannot be among the best
+    return Query.boolean_query([(Occur.Must, any_of), *within, *((Occur.Should, query) for query in adding)])
