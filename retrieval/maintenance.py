@@ -12,7 +12,7 @@ import psycopg
 
 from retrieval import partitions
 from retrieval.errors import RetrievalError, VectorError
-from retrieval.partitions import COLLECTION_LOCKS, COLUMNS, RETIRED, Model, copy_table, value
+from retrieval.partitions import COLLECTION_LOCKS, COLUMNS, HALVED_FROM, RETIRED, Model, copy_table, value
 
 Connection = psycopg.Connection[Any]
 
@@ -68,6 +68,8 @@ def tidy(connection: Connection) -> Tidied:
             for collection in sorted(wanted - held):
                 make_copy(connection, model.name, model.dimensions, collection)
                 made += 1
+            for table in [model.table, *(copy_table(copy_id) for copy_id in copies_of(connection, model))]:
+                divide(connection, table, model.dimensions)
         return Tidied(made, dropped, models)
 
 
@@ -93,6 +95,37 @@ def held_copies(connection: Connection, model: Model) -> set[int]:
     return {collection for (collection,) in found}
 
 
+def copies_of(connection: Connection, model: Model) -> list[int]:
+    found = connection.execute("SELECT id FROM retrieval_embeddingcopy WHERE model_id = %s", [model.id])
+    return [copy_id for (copy_id,) in found]
+
+
+def rows_of(connection: Connection, table: str) -> int:
+    row = connection.execute(f"SELECT count(*) FROM {table}".encode()).fetchone()
+    return int(row[0]) if row else 0
+
+
+def divide(connection: Connection, table: str, dimensions: int, *, least: int = HALVED_FROM) -> bool:
+    """Makes a table's graph two half graphs where it has grown for it, beside the one, which serves until then."""
+    whole = f"{table}_hnsw"
+    if whole not in indexes(connection, table) or rows_of(connection, table) < least:
+        return False
+    with connection.cursor() as cursor:
+        for half in partitions.halves(table):  # of one that was killed at it
+            cursor.execute(f"DROP INDEX IF EXISTS {half}")
+        partitions.create_index(cursor, table, dimensions, halved=True, concurrently=True)
+        cursor.execute(f"DROP INDEX CONCURRENTLY {whole}")
+    return True
+
+
+def indexes(connection: Connection, table: str) -> list[str]:
+    """The graphs of a table."""
+    found = connection.execute(
+        "SELECT indexname FROM pg_indexes WHERE tablename = %s AND indexname ~ '_hnsw[01]?$'", [table]
+    )
+    return [name for (name,) in found]
+
+
 def make_copy(connection: Connection, model: str, dimensions: int, collection_id: int) -> None:
     """Copies a collection's rows and indexes them, then catches up and tells the searches, under the lock.
 
@@ -108,7 +141,8 @@ def make_copy(connection: Connection, model: str, dimensions: int, collection_id
         try:
             fill = f"INSERT INTO {table} ({COLUMNS}) SELECT {COLUMNS} FROM {target.table} w"
             cursor.execute(f"{fill} WHERE collection_id = %s ORDER BY chunk_id", [collection_id])
-            partitions.create_index(cursor, table, dimensions)
+            halved = rows_of(connection, table) >= HALVED_FROM
+            partitions.create_index(cursor, table, dimensions, halved=halved)
             cursor.execute(f"ANALYZE {table}")
             with connection.transaction():
                 lock_alone(cursor, collection_id)
@@ -191,5 +225,6 @@ def vacuum(connection: Connection, table: str) -> None:
 
 
 def rebuild_index(connection: Connection, table: str) -> None:
-    """A new HNSW index beside the old one, which serves until it is done."""
-    connection.execute(f"REINDEX INDEX CONCURRENTLY {table}_hnsw".encode())
+    """New HNSW indexes beside the old ones, which serve until they are done."""
+    for name in indexes(connection, table):
+        connection.execute(f"REINDEX INDEX CONCURRENTLY {name}".encode())

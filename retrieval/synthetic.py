@@ -130,7 +130,8 @@ class Generator:
                 yield "Loading", min(len(homes), start + BLOCK)
             cursor.execute("ANALYZE retrieval_chunk; ANALYZE retrieval_document")
             yield "Indexing vectors", len(homes)
-            partitions.create_index(cursor, model.table, dimensions)
+            halved = len(homes) >= partitions.HALVED_FROM
+            partitions.create_index(cursor, model.table, dimensions, halved=halved)
             cursor.execute(f"VACUUM ANALYZE {model.table}")
             yield "Copying collections", len(homes)
         maintenance.tidy(self.connection)

@@ -34,6 +34,9 @@ LARGE = 20_000
 LEAST_SHARE = 0.1
 HUGE = 200_000
 EF_MANY, EF_SMALL, EF_LARGE, EF_HUGE, EF_WHOLE, MOST_EF = 40, 100, 200, 350, 500, 600
+HALF_EF = 0.6
+"""Of the candidates of a whole graph, those of each half."""
+
 MANY = 8
 """Copies searched together from which each may be less thorough: the best of all are wanted, not of each."""
 DIVIDED = 2_500
@@ -42,7 +45,12 @@ LAYOUT_SECONDS = 30.0
 LANES = 2
 
 LAYOUT_SQL = """
-    SELECT m.id, m.state, s.collection_id, s.rows, c.id
+    SELECT m.id, m.state, s.collection_id, s.rows, c.id, (
+        SELECT coalesce(json_agg(t.relname), '[]')::text FROM (
+            SELECT k.relname FROM pg_class k JOIN pg_index i ON i.indrelid = k.oid
+            JOIN pg_class n ON n.oid = i.indexrelid
+            WHERE i.indisvalid AND n.relname ~ '^retrieval_embedding(copy)?_[0-9]+_hnsw[01]$'
+            GROUP BY k.relname HAVING count(*) = 2) t)
     FROM retrieval_embeddingmodel m
     LEFT JOIN (SELECT collection_id, sum(chunk_count)::bigint AS rows FROM retrieval_document GROUP BY 1) s ON true
     LEFT JOIN retrieval_embeddingcopy c ON c.model_id = m.id AND c.collection_id = s.collection_id
@@ -59,6 +67,8 @@ class Layout:
     rows: Mapping[int, int]
     copies: Mapping[int, int]
     read_at: float
+    halved: frozenset[str] = frozenset()
+    """The tables whose graph is two half graphs."""
 
     @property
     def total(self) -> int:
@@ -71,12 +81,13 @@ Found = tuple[int, float, str | None]
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """One scan of one table. `ef` is None for an exact scan."""
+    """One scan of one table. `ef` is None for an exact scan; `half`: only that half graph, None for all rows."""
 
     table: str
     collections: tuple[int, ...]
     ef: int | None
     cost: float
+    half: int | None = None
 
 
 def plan(layout: Layout, scope: AccessScope) -> list[Search]:
@@ -86,12 +97,12 @@ def plan(layout: Layout, scope: AccessScope) -> list[Search]:
     allowed = sorted(scope.collection_ids)
     share = sum(layout.rows.get(pk, 0) for pk in allowed) / layout.total
     copied = [pk for pk in allowed if pk in layout.copies]
-    parts = [copy_search(layout, pk, many=len(copied) >= MANY) for pk in copied]
+    parts = [search for pk in copied for search in copy_searches(layout, pk, many=len(copied) >= MANY)]
     rest = tuple(pk for pk in allowed if pk not in layout.copies)
     parts += exact_searches(layout, layout.model, rest)
-    whole = whole_search(layout.model, tuple(allowed), max(share, LEAST_SHARE))
-    if share >= LEAST_SHARE and whole.cost < sum(part.cost for part in parts):
-        return [whole]
+    whole = whole_searches(layout, layout.model, tuple(allowed), max(share, LEAST_SHARE))
+    if share >= LEAST_SHARE and sum(one.cost for one in whole) < sum(part.cost for part in parts):
+        return whole
     return parts
 
 
@@ -107,19 +118,28 @@ def exact_searches(layout: Layout, model: Model, collections: Sequence[int]) -> 
     ]
 
 
-def copy_search(layout: Layout, collection: int, *, many: bool) -> Search:
+def copy_searches(layout: Layout, collection: int, *, many: bool) -> list[Search]:
     rows = layout.rows.get(collection, 0)
     large = rows >= LARGE
     ef = EF_HUGE if rows >= HUGE else EF_LARGE if large else EF_MANY if many else EF_SMALL
-    return Search(
-        copy_table(layout.copies[collection]), (collection,), ef, ef * (LARGE_MS if large else SMALL_MS)
-    )
+    milliseconds = LARGE_MS if large else SMALL_MS
+    return graph_searches(layout, copy_table(layout.copies[collection]), (collection,), ef, milliseconds)
 
 
-def whole_search(model: Model, collections: tuple[int, ...], share: float) -> Search:
+def whole_searches(layout: Layout, model: Model, collections: tuple[int, ...], share: float) -> list[Search]:
     """So many candidates that enough of them are allowed."""
     ef = min(MOST_EF, round(EF_WHOLE / share))
-    return Search(model.table, collections, ef, ef * LARGE_MS + DROPPED_MS / share)
+    return graph_searches(layout, model.table, collections, ef, LARGE_MS, DROPPED_MS / share)
+
+
+def graph_searches(
+    layout: Layout, table: str, collections: tuple[int, ...], ef: int, milliseconds: float, more: float = 0.0
+) -> list[Search]:
+    """The search of a graph or, at once, of its halves; `milliseconds` a candidate, and `more` in all."""
+    if table not in layout.halved:
+        return [Search(table, collections, ef, ef * milliseconds + more)]
+    each = round(ef * HALF_EF)
+    return [Search(table, collections, each, each * milliseconds + more / 2, half) for half in (0, 1)]
 
 
 def lanes(searches: Sequence[Search], most: int = LANES) -> list[list[Search]]:
@@ -148,7 +168,7 @@ def statement(searches: Sequence[Search], dimensions: int, vector: Vector, k: in
     along = f"CASE WHEN rank <= {read} THEN ({text}) END" if read else "NULL"
     branches = " UNION ALL ".join(
         f"(SELECT chunk_id, embedding::halfvec({dimensions}) <#> (SELECT v FROM q) AS d FROM {search.table}"
-        f" WHERE collection_id = ANY ({numbers(search.collections)})"
+        f" WHERE collection_id = ANY ({numbers(search.collections)}){of_half(search)}"
         f" ORDER BY {'d' if search.ef else f'(embedding::halfvec({dimensions}) <#> (SELECT v FROM q)) + 0'}"
         f" LIMIT {k})"
         for search in searches
@@ -160,6 +180,10 @@ def statement(searches: Sequence[Search], dimensions: int, vector: Vector, k: in
         f"SELECT chunk_id, d, row_number() OVER (ORDER BY d) AS rank FROM ({branches}) found ORDER BY d LIMIT {k})"
         f" SELECT chunk_id, -d, {along} FROM best"
     )
+
+
+def of_half(search: Search) -> str:
+    return "" if search.half is None else f" AND (chunk_id & 1) = {search.half}"
 
 
 class VectorIndex:
@@ -239,7 +263,7 @@ class VectorIndex:
             raise VectorError(f"The vectors of {self.model} are still being made.")
         sizes = {row[2]: int(row[3]) for row in rows if row[2] is not None}
         copies = {row[2]: row[4] for row in rows if row[4] is not None}
-        self.known = Layout(model, sizes, copies, time.monotonic())
+        self.known = Layout(model, sizes, copies, time.monotonic(), frozenset(orjson.loads(rows[0][5])))
         return self.known
 
     async def explain_absence(self, timeout: float) -> None:

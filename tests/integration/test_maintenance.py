@@ -4,7 +4,9 @@ import numpy as np
 import psycopg
 import pytest
 
-from retrieval import maintenance, partitions, synthetic
+from retrieval import database, maintenance, partitions, synthetic
+from retrieval.access import AccessScope
+from retrieval.vectors import VectorIndex
 from tests.library import Library
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -80,6 +82,32 @@ def test_indexes_are_rebuilt_and_tables_vacuumed_in_use(generated):
         " WHERE c.relname LIKE 'retrieval_embedding%hnsw'"
     ).fetchone()
     assert valid == (True,)
+
+
+def test_a_graph_that_has_grown_is_divided_in_use(generated):
+    (table, *_) = [name for name in maintenance.tables(generated) if "copy" not in name]
+    assert not maintenance.divide(generated, table, 8, least=5001)
+    assert maintenance.divide(generated, table, 8, least=5000)
+    assert sorted(maintenance.indexes(generated, table)) == [f"{table}_hnsw0", f"{table}_hnsw1"]
+    assert not maintenance.divide(generated, table, 8, least=5000)
+    maintenance.rebuild_index(generated, table)
+
+
+async def test_a_divided_graph_finds_what_a_whole_one_does(generated, database_url):
+    (table, *_) = [name for name in maintenance.tables(generated) if "copy" not in name]
+    rows = generated.execute("SELECT id FROM retrieval_collection").fetchall()
+    everything = AccessScope(frozenset(pk for (pk,) in rows))
+    question = np.random.default_rng(5).normal(size=8).astype(np.float32)
+    question /= np.linalg.norm(question)
+    async with database.make_pool(database_url, min_size=2, max_size=4) as pool:
+        index = VectorIndex(pool, model="test-model", dimensions=8)
+        whole = await index.search(question, everything, 40, timeout=5)
+        maintenance.divide(generated, table, 8, least=5000)
+        halved = await index.read(5)
+        divided = await index.search(question, everything, 40, timeout=5)
+    assert halved.halved == {table}
+    assert len(divided) == 40
+    assert len(set(whole.chunks[:10]) & set(divided.chunks[:10])) >= 9
 
 
 def test_uploads_go_on_while_a_copy_is_made_and_none_is_missing_in_it(library, database_url):

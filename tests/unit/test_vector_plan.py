@@ -1,5 +1,7 @@
 """How a vector search is planned for a library of a million chunks."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from retrieval.access import AccessScope
@@ -68,6 +70,18 @@ def test_the_more_is_dropped_the_more_candidates_are_asked_for():
     (half,) = plan(layout([500_000, 500_000]), scope(0))
     (everything,) = plan(layout([500_000, 500_000]), scope(0, 1))
     assert half.ef > everything.ef
+
+
+def test_a_graph_in_halves_is_searched_in_two_lanes():
+    halved = replace(SKEWED, halved=frozenset({MODEL.table, "retrieval_embeddingcopy_101"}))
+    for chosen in (scope(*range(7)), scope(1)):
+        (one, other) = searches = plan(halved, chosen)
+        (whole,) = plan(SKEWED, chosen)
+        assert {one.table, other.table} == {whole.table}
+        assert {one.half, other.half} == {0, 1}
+        assert whole.ef / 2 < one.ef == other.ef < whole.ef
+        assert [len(lane) for lane in lanes(searches)] == [1, 1]
+        assert f"(chunk_id & 1) = {one.half}" in statement([one], 4, np.ones(4, np.float32) / 2, 10)
 
 
 def test_an_empty_scope_is_not_searched():
