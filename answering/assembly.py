@@ -29,7 +29,8 @@ from answering.parts import Breakers, Parts
 from answering.prefetch import Prefetch
 from answering.prompting import Prompts
 from answering.resilience.breaker import Breaker, Thresholds
-from answering.resilience.hedging import HedgeBudget, HedgeDelay, Hedger
+from answering.resilience.delays import HedgeDelay
+from answering.resilience.hedging import HedgeBudget, Hedger
 from answering.resilience.pacing import TokenPacer
 from answering.sources import Sources
 from answering.store import Ask, Pool, RunStore

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from .errors import UpstreamError, UpstreamMalformed, UpstreamRejected, UpstreamThrottled, UpstreamTimeout
 from .resilience.breaker import Breaker, Call, Thresholds
 from .resilience.deadline import Clock, Deadline
-from .resilience.hedging import HedgeDelay
+from .resilience.delays import HedgeDelay
 from .resilience.limiter import AdaptiveLimiter, LimitSettings, Slot
 from .resilience.observing import Observer
 from .resilience.pulse import Pulse

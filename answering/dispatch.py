@@ -22,7 +22,8 @@ from .errors import (
     UpstreamTimeout,
 )
 from .resilience.deadline import Clock, Deadline
-from .resilience.hedging import HedgeBudget, HedgeDelay, HedgeGate, Sent, Why, hedged
+from .resilience.delays import HedgeDelay
+from .resilience.hedging import HedgeBudget, HedgeGate, Sent, Why, hedged
 from .resilience.limiter import Overloaded, Priority, Slot
 from .resilience.observing import Observer
 

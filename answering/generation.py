@@ -10,7 +10,8 @@ from .dispatch import Dispatcher
 from .errors import StreamCut, UpstreamError, UpstreamTimeout
 from .resilience.breaker import Thresholds
 from .resilience.deadline import Clock, Deadline
-from .resilience.hedging import HedgeBudget, HedgeDelay
+from .resilience.delays import HedgeDelay
+from .resilience.hedging import HedgeBudget
 from .resilience.limiter import LimitSettings, Priority
 from .resilience.observing import Observer, Silent, State
 from .streams import Message, Upstream

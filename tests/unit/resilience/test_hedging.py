@@ -9,15 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from answering.attempts import size_class
-from answering.resilience.hedging import (
-    HedgeBudget,
-    HedgeDelay,
-    HedgeGate,
-    Hedger,
-    Why,
-    Window,
-    hedged,
-)
+from answering.resilience.delays import HedgeDelay, Window
+from answering.resilience.hedging import HedgeBudget, HedgeGate, Hedger, Why, hedged
 from tests.clock import autojump
 
 
