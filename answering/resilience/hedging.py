@@ -32,7 +32,7 @@ from .observing import Observer, Silent
 T = TypeVar("T")
 Why = Literal["late", "failed"]
 
-RECHECK = 0.05
+RECHECK = 0.02
 """Seconds. A hedge that was denied is asked for again: the bucket fills, a breaker trips."""
 
 

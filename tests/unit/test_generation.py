@@ -379,7 +379,7 @@ async def test_the_token_rate_of_a_stream_is_told() -> None:
 async def test_what_cannot_start_in_time_is_shed_at_once() -> None:
     limits = LimitSettings(initial=4, floor=4, ceiling=4)
     settings = {"only_a": True, "limits": limits, "hedge_budget": HedgeBudget(ratio=0.0, burst=0.0)}
-    async with world({"token_gap": "fixed:600"}, **settings) as w:
+    async with world({"token_gap": "fixed:800"}, **settings) as w:
         for _ in range(3):  # now it knows how long a stream takes
             await w.answer(deadline=Deadline.after(60, now))
         running = [asyncio.create_task(w.answer(deadline=Deadline.after(60, now))) for _ in range(4)]
