@@ -45,7 +45,7 @@ from retrieval.reranking import Reranker
 
 logger = logging.getLogger("answering")
 
-POOL_MIN, POOL_MAX = 12, 32
+POOL_MIN, POOL_MAX = 20, 40
 COLLECTED = (10_000, 20, 50)
 """The garbage collector's thresholds: a question makes some thousand objects, and hardly a cycle among them."""
 
@@ -58,7 +58,7 @@ THRESHOLDS = {
     ),
 }
 
-DEPENDENCIES = ("lexical", "embedder", "vectors", "passages")
+DEPENDENCIES = ("lexical", "embedder", "vectors", "passages", "cache")
 
 REDIS_PATIENCE = 2.0
 """Seconds to connect to Redis. Calls have their own, shorter limits; a blocking read has none."""
@@ -121,10 +121,18 @@ def parts(
     reranker: Reranker | None,
 ) -> Parts:
     budgets = Budgets.from_milliseconds(settings.BUDGETS_MS)
-    ahead = Prefetch(words, of.pool, of.classifier, on_result=count_prefetch, similar=answers.similar)
+    guards = breakers(of.observer, reranked=reranker is not None)
+    ahead = Prefetch(
+        words,
+        of.pool,
+        of.classifier,
+        on_result=count_prefetch,
+        similar=answers.similar,
+        resting=lambda: guards.cache.state != "closed",
+    )
     return Parts(
         budgets=budgets,
-        breakers=breakers(of.observer, reranked=reranker is not None),
+        breakers=guards,
         lexical=words,
         embed=lambda text, deadline: embedder.embed_query(text, timeout=deadline.remaining()),
         vectors=meaning,

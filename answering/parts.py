@@ -99,6 +99,7 @@ class Breakers:
     embedder: Breaker
     vectors: Breaker
     passages: Breaker
+    cache: Breaker
     reranker: Breaker | None = None
 
 

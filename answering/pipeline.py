@@ -125,7 +125,9 @@ async def from_cache(run: Run, parts: Parts, words: asyncio.Task[Ranking | None]
     if run.question.fresh:
         return None
     work = lambda: parts.answers.find(run.question, words)  # noqa: E731
-    return await run.stage("cache", work, budget=CACHE_BUDGET, fallback=None, quiet=True)
+    return await run.stage(
+        "cache", work, budget=CACHE_BUDGET, breaker=parts.breakers.cache, fallback=None, quiet=True
+    )
 
 
 async def cite(run: Run, reply: Reply, parts: Parts, legs: Legs, extras: Extras) -> bool:

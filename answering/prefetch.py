@@ -98,17 +98,20 @@ class Prefetch:
         *,
         on_result: Outcome,
         similar: Callable[[Question], Awaitable[CachedAnswer | None]] | None = None,
+        resting: Callable[[], bool] = lambda: False,
     ) -> None:
+        """`resting`: whether what answers do not need is to keep away from Postgres now."""
         self._lexical = lexical
         self._pool = pool
         self._classifier = classifier
         self._on_result = on_result
         self._answered = similar
+        self._resting = resting
         self._under_way = 0
 
     async def gather(self, run: Run, history: "asyncio.Task[History]", extras: Extras) -> None:
         """Fetches into `extras` what the likely intents of `run` need. Never raises, and ends within its budget."""
-        if self._under_way >= AT_ONCE:
+        if self._under_way >= AT_ONCE or self._resting():
             self._on_result("all", "shed")
             return
         self._under_way += 1

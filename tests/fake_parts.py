@@ -57,6 +57,7 @@ class Script:
     vector: float | Exception = 0.003
     passages: float | Exception = 0.002
     history: float | Exception = 0.002
+    cache: float | Exception = 0.0
     rerank: float | Exception | None = None
     first_token: float | Exception = 0.5
     gap: float = 0.02
@@ -145,6 +146,7 @@ class ScriptedParts:
         return text
 
     async def find(self, question: Question, words: "asyncio.Task[Ranking | None]") -> CachedAnswer | None:
+        await self.script.take("cache")
         return self.script.cached
 
     async def similar(self, question: Question) -> CachedAnswer | None:
@@ -186,7 +188,7 @@ def make_parts(script: Script, budgets: Budgets | None = None) -> tuple[Parts, S
         breakers=Breakers(
             *(
                 Breaker(name, clock=clock)
-                for name in ("lexical", "embedder", "vectors", "passages", "reranker")
+                for name in ("lexical", "embedder", "vectors", "passages", "cache", "reranker")
             )
         ),
         lexical=_Searches(scripted.lexical),

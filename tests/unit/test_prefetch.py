@@ -162,6 +162,21 @@ async def test_a_busy_process_goes_without():
 
 
 @autojump
+async def test_nothing_is_fetched_ahead_while_postgres_is_to_be_left_alone():
+    told, searches = [], Searches()
+    prefetch = Prefetch(
+        searches, None, CLASSIFIER, on_result=lambda *row: told.append(row), resting=lambda: True
+    )
+
+    async def past():
+        return History()
+
+    await prefetch.gather(run_of("Who?"), asyncio.create_task(past()), Extras())
+    assert told == [("all", "shed")]
+    assert not searches.asked_for
+
+
+@autojump
 async def test_what_helped_and_what_did_not_is_counted():
     _, told, prefetch, _ = await gathered("hello")
     told.clear()

@@ -6,11 +6,12 @@ import itertools
 import pytest
 
 from answering.budgets import Budgets
+from answering.engine import Engine
 from answering.errors import AllUpstreamsFailed, Shed
 from answering.runlog import RunLog
 from answering.runs import LiveRun
 from tests.clock import autojump
-from tests.fake_parts import HANG, REFUSED, RUN, Played, Script, play, question
+from tests.fake_parts import HANG, REFUSED, RUN, Played, Script, make_parts, play, question
 
 TERMINAL = {"done", "error"}
 
@@ -63,6 +64,19 @@ async def test_sources_found_by_words_are_shown_while_the_meaning_is_awaited() -
     assert (first["final"], first["route"]) == (False, "lexical")
     assert (last["final"], last["route"]) == (True, "hybrid")
     assert played.record["first_citation_ms"] < 400
+
+
+@autojump
+async def test_a_cache_that_never_answers_in_time_is_left_alone() -> None:
+    parts, scripted = make_parts(Script(cache=0.3))
+    engine = Engine(parts)
+    slow = [asyncio.create_task(play(scripted.script, engine=engine)) for _ in range(5)]
+    await asyncio.sleep(0.2)
+    later = await play(scripted.script, engine=engine)
+    for played, outcome in [*[(await task, "timeout") for task in slow], (later, "open")]:
+        stages = played.record["stages"]
+        assert [stage["outcome"] for stage in stages if stage["stage"] == "cache"] == [outcome]
+        assert (played.last["finish"], played.last["degraded"]) == ("complete", [])
 
 
 @autojump
