@@ -61,6 +61,26 @@ def test_a_word_in_the_title_or_heading_counts_more(index):
     assert index.search("leave", ALL, 5).chunks[-1] == 1
 
 
+def many(index, rare_in):
+    """400 chunks, every one about leave; the first 120 also about zeppelins."""
+    texts = [f"{'zeppelin ' if n < 120 else ''}leave number{n}" for n in range(400)]
+    index.replace([], [chunk(n + 1, text, rare_in if n < 120 else PEOPLE) for n, text in enumerate(texts)])
+    return index
+
+
+def test_common_words_still_add_to_what_rarer_ones_find():
+    index = many(TantivyIndex(), PEOPLE)
+    found = index.search("zeppelin leave number7", ALL, 1)
+    alone = index.search("zeppelin number7", ALL, 1)
+    assert found.chunks[0] == 8
+    assert found.hits[0].score > alone.hits[0].score
+
+
+def test_a_rare_word_of_unreadable_chunks_hides_nothing():
+    index = many(TantivyIndex(), BOARD)
+    assert len(index.search("zeppelin leave", AccessScope(frozenset({PEOPLE})), 1)) == 1
+
+
 def test_a_question_of_stop_words_finds_nothing(index):
     index.replace([], [chunk(1, "leave")])
     assert index.search("what is it?", ALL, 5).chunks == ()
