@@ -180,7 +180,10 @@ def _publish(
             raise _Superseded
         with connection.cursor() as wrapped:
             cursor = wrapped.cursor
-            retire(cursor, job.id)
+            if job.published_hash:
+                retire(cursor, job.id)
+            else:
+                note_change(cursor, job.id, frozenset())
             ids = [chunk_id(job.id, job.content_hash, c.ordinal) for c in chunks]
             _copy(cursor, job.id, collection, ids, chunks)
             publish(
