@@ -63,9 +63,9 @@ class _Child:
         os.close(replies)
 
     def parse(self, request: bytes) -> bytes:
-        limits = Limits(**json.loads(request)["limits"])
         with contextlib.suppress(BrokenPipeError):  # it has died; its status tells of what
             _write(self.requests, request + b"\n")
+        limits = Limits(**json.loads(request)["limits"])
         reply, failure = _collect(self.replies, limits)
         if failure:
             return _framed(_error("ParserLimit", failure))
@@ -142,6 +142,7 @@ def _serve(requests: int, replies: int) -> int:
         os.dup2(nowhere, _STDIN)
         os.dup2(nowhere, _STDOUT)  # the worker's pipes are none of its business
         _warm()
+        size = _address_space()
         held = b""
         while not held.endswith(b"\n"):
             piece = os.read(requests, _PIECE)
@@ -150,7 +151,7 @@ def _serve(requests: int, replies: int) -> int:
             held += piece
         request = json.loads(held)
         limits = Limits(**request["limits"])
-        _limit(limits)
+        _limit(limits, size)
         _write(replies, _framed(_reply(request, limits)))
     except BaseException:  # noqa: BLE001 - nothing may escape into the parent's code; the status tells
         return 1
@@ -163,11 +164,16 @@ def _warm() -> None:
     parse(_SAMPLE, "sample.md")
 
 
-def _limit(limits: Limits) -> None:
+def _address_space() -> int:
+    """Bytes of this process; 0 where that is not to be had."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    except OSError:
+        return 0
+
+
+def _limit(limits: Limits, used: int) -> None:
     """What the system holds the child to. No files are written and no core is left."""
-    used = 0
-    with contextlib.suppress(OSError):
-        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     for what, most in (
         (resource.RLIMIT_AS, used + limits.memory_bytes),
         (resource.RLIMIT_CPU, limits.cpu_seconds),
