@@ -10,6 +10,7 @@ import gc
 import json
 import os
 import resource
+import select
 import selectors
 import signal
 import sys
@@ -25,6 +26,8 @@ from retrieval.ingestion.reasons import CRASHED, TOO_LARGE, TOO_MUCH_MEMORY, TOO
 _STDIN, _STDOUT = 0, 1
 _PIECE = 1 << 20
 _FRAME = 8  # bytes of a reply's length
+
+_PAUSE = 0.004  # seconds in which the worker, which goes on now, has the processors to itself
 
 _SAMPLE = b"""# A
 
@@ -96,6 +99,7 @@ def main() -> None:
         while b"\n" in waiting:
             line, waiting = waiting.split(b"\n", 1)
             _write(_STDOUT, child.parse(line))
+            select.select([_STDIN], [], [], _PAUSE)
             child.end()
             child = _Child()
     child.end()
@@ -153,6 +157,7 @@ def _serve(requests: int, replies: int) -> int:
         limits = Limits(**request["limits"])
         _limit(limits, size)
         _write(replies, _framed(_reply(request, limits)))
+        os.read(requests, 1)  # to end takes time too: not before it is asked for
     except BaseException:  # noqa: BLE001 - nothing may escape into the parent's code; the status tells
         return 1
     return 0
