@@ -42,14 +42,14 @@ def hint(document_id: UUID, collection_id: int, uploaded_by: int | None, *, urge
     if len(_last) > 1000:
         _last.clear()
     _last[document_id] = now
-    message = {"type": "document.changed", "id": str(document_id), "collection": collection_id}
+    message: dict[str, Any] = {"type": "document.changed", "id": str(document_id), "collection": collection_id}
     sent = {group_of_collection(collection_id): message}
     if uploaded_by is not None:
         sent[group_of_user(uploaded_by)] = message | {"collection": None}
     with _starting:
         loop = _loop()
         first = not _waiting
-        _waiting.update({(group, message["id"]): message for group, message in sent.items()})
+        _waiting.update({(group, str(document_id)): message for group, message in sent.items()})
     if first:
         asyncio.run_coroutine_threadsafe(_send(), loop)
 
