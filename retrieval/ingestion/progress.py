@@ -42,7 +42,11 @@ def hint(document_id: UUID, collection_id: int, uploaded_by: int | None, *, urge
     if len(_last) > 1000:
         _last.clear()
     _last[document_id] = now
-    message: dict[str, Any] = {"type": "document.changed", "id": str(document_id), "collection": collection_id}
+    message: dict[str, Any] = {
+        "type": "document.changed",
+        "id": str(document_id),
+        "collection": collection_id,
+    }
     sent = {group_of_collection(collection_id): message}
     if uploaded_by is not None:
         sent[group_of_user(uploaded_by)] = message | {"collection": None}
