@@ -103,16 +103,21 @@ def _pieces(document: ParsedDocument, sizes: Sizes) -> Iterator[_Piece]:
         else:
             unused = None
             titles = tuple(text for _, text in path)
-            for text in _divide(block, sizes):
-                yield _Piece(titles, block.page, text, count_tokens(text), block.kind)
+            for text, tokens in _divide(block, sizes):
+                yield _Piece(titles, block.page, text, tokens, block.kind)
     if unused:
         yield unused
 
 
-def _divide(block: Block, sizes: Sizes) -> list[str]:
-    """The block's text in parts of at most `sizes.most` tokens."""
-    if count_tokens(block.text) <= sizes.most - 2 * len(FENCE):
-        return [_fenced(block.text)] if block.kind == CODE else [block.text]
+def _divide(block: Block, sizes: Sizes) -> list[tuple[str, int]]:
+    """The block's text in parts of at most `sizes.most` tokens, and how many each has."""
+    tokens, fences = count_tokens(block.text), 2 * len(FENCE)
+    if tokens <= sizes.most - fences:
+        return [(_fenced(block.text), tokens + fences)] if block.kind == CODE else [(block.text, tokens)]
+    return [(text, count_tokens(text)) for text in _divide_long(block, sizes)]
+
+
+def _divide_long(block: Block, sizes: Sizes) -> list[str]:
     if block.kind == TABLE:
         return _divide_table(block, sizes)
     if block.kind == CODE:

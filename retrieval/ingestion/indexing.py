@@ -10,7 +10,6 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import PurePath
 from uuid import UUID
 
@@ -23,9 +22,10 @@ from psycopg import Cursor
 from retrieval.embeddings import Embedder, Vectors
 from retrieval.embeddings.factory import configured
 from retrieval.errors import DocumentError, EmbeddingRejected, RetrievalError
-from retrieval.ingestion import progress, sandbox, storage, vectors
+from retrieval.ingestion import progress, rows, sandbox, storage, vectors
 from retrieval.ingestion.blocks import Limits, ParsedDocument
 from retrieval.ingestion.chunking import Chunk, chunk, indexed_text
+from retrieval.ingestion.rows import Job
 from retrieval.metrics import DOCUMENTS, INGEST_SECONDS
 from retrieval.models import Document
 from retrieval.vectors import publish
@@ -39,6 +39,11 @@ chunks that are gone with it."""
 
 CHANNEL = "retrieval_change"
 """On which the followers of the lexical index wait for changes."""
+
+_CHANGED = f"""
+    WITH change AS (INSERT INTO retrieval_change (document_id) VALUES (%s))
+    SELECT pg_notify('{CHANNEL}', '')
+"""
 
 MOST_ATTEMPTS = 3
 POISONED = (
@@ -56,18 +61,6 @@ class _Superseded(Exception):
     """The document was replaced or deleted while it was worked on."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """The content that is worked on."""
-
-    id: UUID
-    content_hash: str
-    name: str
-    collection_id: int
-    uploaded_by: int | None
-    force: bool
-
-
 def index_document(document_id: UUID, *, force: bool = False, embedder: Embedder | None = None) -> None:
     """Makes the document's newest content searchable, or marks it as failed with the reason. The embedder is that
     of the settings unless one is given.
@@ -81,7 +74,7 @@ def index_document(document_id: UUID, *, force: bool = False, embedder: Embedder
             if job is None:
                 return
             try:
-                _work(job, embedder or configured())
+                _work(job, embedder or configured(), force)
             except _Superseded:
                 continue
             except DocumentError as error:
@@ -116,46 +109,28 @@ def _claimed(document_id: UUID) -> Iterator[None]:
                 cursor.execute("SELECT pg_advisory_unlock(%s)", [key])
 
 
-def _begin(document_id: UUID, force: bool) -> _Job | None:
+def _begin(document_id: UUID, force: bool) -> Job | None:
     """Counts the attempt before anything dangerous is done; None when there is nothing to do."""
-    with transaction.atomic():
-        document = Document.objects.select_for_update().filter(pk=document_id).first()
-        if document is None or document.status == _Status.FAILED:
-            return None
-        if (
-            document.published_hash == document.content_hash
-            and document.status == _Status.READY
-            and not force
-        ):
-            return None
-        job = _Job(
-            document.id,
-            document.content_hash,
-            document.name,
-            document.collection_id,
-            document.uploaded_by_id,
-            force,
-        )
-        document.attempts += 1
-        document.status, document.progress = _Status.PARSING, 1
-        document.heartbeat_at = timezone.now()
-        if document.attempts <= MOST_ATTEMPTS:
-            document.save(update_fields=["attempts", "status", "progress", "heartbeat_at"])
-            progress_after_commit(document)
-            return job
-    fail(job.id, job.content_hash, POISONED)
-    return None
+    job = rows.begin(document_id, force=force)
+    if job is None:
+        return None
+    if job.attempts > MOST_ATTEMPTS:
+        fail(job.id, job.content_hash, POISONED)
+        return None
+    progress.hint(job.id, job.collection_id, job.uploaded_by)
+    return job
 
 
-def _work(job: _Job, embedder: Embedder) -> None:
+def _work(job: Job, embedder: Embedder, force: bool) -> None:
     with INGEST_SECONDS.labels("parse").time():
         parsed = sandbox.shared(_limits()).parse(storage.path_of(job.content_hash), job.name)
     title = parsed.title or PurePath(job.name).stem
     with INGEST_SECONDS.labels("chunk").time():
         chunks = chunk(parsed)
-    _step(job, _Status.EMBEDDING, 20)
+    _step(job, 20)
     with INGEST_SECONDS.labels("embed").time():
-        made = _all_vectors(job, embedder, [indexed_text(title, c.heading, c.text) for c in chunks])
+        texts = [indexed_text(title, c.heading, c.text) for c in chunks]
+        made = _all_vectors(job, embedder, texts, anew=force or not job.published_hash)
     with INGEST_SECONDS.labels("publish").time():
         _publish(job, parsed, title, chunks, embedder, made)
     DOCUMENTS.labels("ready").inc()
@@ -165,10 +140,10 @@ def _limits() -> Limits:
     return Limits(file_bytes=storage.max_bytes(), unpacked_bytes=max(100 * 2**20, 2 * storage.max_bytes()))
 
 
-def _all_vectors(job: _Job, embedder: Embedder, texts: Sequence[str]) -> Vectors:
-    """The vectors of all texts; those that the document had before are taken as they are stored, unless it is
-    forced."""
-    known = {} if job.force else vectors.published(job.id, embedder, texts)
+def _all_vectors(job: Job, embedder: Embedder, texts: Sequence[str], *, anew: bool) -> Vectors:
+    """The vectors of all texts; those that the document had before are taken as they are stored, unless all are to be
+    made anew."""
+    known = {} if anew else vectors.published(job.id, embedder, texts)
     made = _embed(job, embedder, [text for text in texts if text not in known])
     if not known:
         return made
@@ -176,7 +151,7 @@ def _all_vectors(job: _Job, embedder: Embedder, texts: Sequence[str]) -> Vectors
     return np.stack([known[text] if text in known else next(rest) for text in texts])
 
 
-def _embed(job: _Job, embedder: Embedder, texts: Sequence[str]) -> Vectors:
+def _embed(job: Job, embedder: Embedder, texts: Sequence[str]) -> Vectors:
     """The vectors of all texts, in batches of about equal work; says how far it is."""
     parts: list[Vectors] = []
     done, told = 0, time.monotonic()
@@ -184,58 +159,45 @@ def _embed(job: _Job, embedder: Embedder, texts: Sequence[str]) -> Vectors:
         parts.append(embedder.embed_documents(batch))
         done += len(batch)
         if time.monotonic() - told > _BEAT_SECONDS:
-            _step(job, _Status.EMBEDDING, 20 + 75 * done // len(texts))
+            _step(job, 20 + 75 * done // len(texts))
             told = time.monotonic()
     return np.concatenate(parts) if parts else np.zeros((0, embedder.dimensions), dtype=np.float32)
 
 
-def _step(job: _Job, status: Document.Status, per_cent: int) -> None:
+def _step(job: Job, per_cent: int) -> None:
     """Says how far the work is. Raises _Superseded when it is no longer wanted."""
-    wanted = Document.objects.filter(pk=job.id, content_hash=job.content_hash)
-    if not wanted.update(status=status, progress=per_cent, heartbeat_at=timezone.now()):
+    if not rows.step(job, per_cent):
         raise _Superseded
     progress.hint(job.id, job.collection_id, job.uploaded_by, urgent=False)
 
 
 def _publish(
-    job: _Job, parsed: ParsedDocument, title: str, chunks: Sequence[Chunk], embedder: Embedder, made: Vectors
+    job: Job, parsed: ParsedDocument, title: str, chunks: Sequence[Chunk], embedder: Embedder, made: Vectors
 ) -> None:
     with transaction.atomic():
-        document = Document.objects.select_for_update().filter(pk=job.id).first()
-        if document is None or document.content_hash != job.content_hash:
+        collection = rows.hold(job)
+        if collection is None:
             raise _Superseded
-        before = document.published_hash
         with connection.cursor() as wrapped:
             cursor = wrapped.cursor
-            retire(cursor, job.id)
+            if job.published_hash:
+                retire(cursor, job.id)
+            else:
+                note_change(cursor, job.id, frozenset())
             ids = [chunk_id(job.id, job.content_hash, c.ordinal) for c in chunks]
-            _copy(cursor, document, ids, chunks)
+            _copy(cursor, job.id, collection, ids, chunks)
             publish(
                 cursor,
                 model=embedder.name,
                 dimensions=embedder.dimensions,
-                collection_id=document.collection_id,
+                collection_id=collection,
                 chunks=ids,
                 vectors=made,
             )
-        now = timezone.now()
-        Document.objects.filter(pk=job.id).update(
-            title=title[:400],
-            published_hash=job.content_hash,
-            media_type=parsed.media_type,
-            status=_Status.READY,
-            progress=100,
-            reason=" ".join(parsed.warnings),
-            attempts=0,
-            chunk_count=len(chunks),
-            page_count=parsed.pages,
-            heartbeat_at=now,
-            ready_at=now,
-            changed_at=now,
-        )
-        progress_after_commit(document)
-        if before != job.content_hash:
-            transaction.on_commit(lambda: _remove_files([before]))
+        rows.ready(job, parsed, title, len(chunks))
+        transaction.on_commit(lambda: progress.hint(job.id, collection, job.uploaded_by))
+        if job.published_hash not in {"", job.content_hash}:
+            transaction.on_commit(lambda: _remove_files([job.published_hash]))
 
 
 def chunk_id(document_id: UUID, content_hash: str, ordinal: int) -> int:
@@ -243,27 +205,26 @@ def chunk_id(document_id: UUID, content_hash: str, ordinal: int) -> int:
     return int.from_bytes(hashlib.blake2b(key, digest_size=8).digest(), "big") & (2**63 - 1)
 
 
-def _copy(cursor: Cursor, document: Document, ids: Sequence[int], chunks: Sequence[Chunk]) -> None:
+def _copy(
+    cursor: Cursor, document: UUID, collection: int, ids: Sequence[int], chunks: Sequence[Chunk]
+) -> None:
     columns = "id, document_id, collection_id, ordinal, heading, page, text, content_hash"
     with cursor.copy(f"COPY retrieval_chunk ({columns}) FROM STDIN") as copy:
         for key, c in zip(ids, chunks, strict=True):
-            place = (key, document.id, document.collection_id, c.ordinal)
+            place = (key, document, collection, c.ordinal)
             copy.write_row((*place, c.heading, c.page, c.text, c.content_hash))
 
 
 def retire(cursor: Cursor, document_id: UUID) -> None:
     """Takes the document's chunks out of search, in the caller's transaction, and notes the change for the
     lexical index."""
-    cursor.execute("SELECT content_hash FROM retrieval_chunk WHERE document_id = %s", [document_id])
-    rows = cursor.fetchall()
     # The vectors go with their chunks, by a trigger.
-    cursor.execute("DELETE FROM retrieval_chunk WHERE document_id = %s", [document_id])
-    note_change(cursor, document_id, frozenset(content_hash for (content_hash,) in rows))
+    cursor.execute("DELETE FROM retrieval_chunk WHERE document_id = %s RETURNING content_hash", [document_id])
+    note_change(cursor, document_id, frozenset(content_hash for (content_hash,) in cursor.fetchall()))
 
 
 def note_change(cursor: Cursor, document_id: UUID, gone: frozenset[str]) -> None:
-    cursor.execute("INSERT INTO retrieval_change (document_id) VALUES (%s)", [document_id])
-    cursor.execute(f"NOTIFY {CHANNEL}")
+    cursor.execute(_CHANGED, [document_id])
     for hook in on_publish:
         hook(cursor, document_id, gone)
 
@@ -287,13 +248,11 @@ def fail(document_id: UUID, content_hash: str, reason: str) -> None:
     logger.info("document %s failed: %s", document_id, reason)
 
 
-def _give_back(job: _Job) -> None:
+def _give_back(job: Job) -> None:
     """After a passing fault: this attempt has stopped no worker, so it does not count as one that did."""
     DOCUMENTS.labels("retried").inc()
     with contextlib.suppress(DatabaseError):  # it may itself be the fault; the sweeper will find the document
-        Document.objects.filter(pk=job.id, content_hash=job.content_hash).update(
-            status=_Status.QUEUED, progress=0, attempts=0, heartbeat_at=timezone.now()
-        )
+        rows.give_back(job)
 
 
 def progress_after_commit(document: Document) -> None:

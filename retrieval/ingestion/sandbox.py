@@ -122,11 +122,9 @@ def _start() -> subprocess.Popen[bytes]:
     )
 
 
-def decode(document: dict[str, Any]) -> ParsedDocument:
-    blocks = tuple(Block(**block) for block in document["blocks"])
-    return ParsedDocument(
-        document["title"], blocks, document["media_type"], document["pages"], tuple(document["warnings"])
-    )
+def decode(document: list[Any]) -> ParsedDocument:
+    title, blocks, media_type, pages, warnings = document
+    return ParsedDocument(title, tuple(Block(*block) for block in blocks), media_type, pages, tuple(warnings))
 
 
 def _error(kind: str, message: str) -> DocumentError:

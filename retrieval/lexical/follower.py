@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 POLL = 0.5  # seconds between two looks at Postgres when nothing is announced
 READ_POLL = 0.2  # seconds between two looks of a reader at the folder
 RETRY = 1.0  # seconds after a failure
+GATHER = 0.25  # seconds between two applications of changes: many small ones would keep questions waiting
 BATCH = 200  # documents a commit
 FIRST, MOST = 2_000, 100_000  # chunks of a rebuild's first and largest commits; each is twice the one before
 PRUNE_EVERY = 3600.0  # seconds
@@ -148,11 +149,14 @@ class Follower:
             if state is None:
                 state = self._rebuilt(source)
             while not self._stopping.is_set() and (self._home is None or self._home.is_ours()):
+                began, before = time.monotonic(), state
                 state = self._applied(source, state)
                 if self.index.damaged.is_set():
                     state = self._rebuilt(source)
                 self._prune(source)
                 source.wait(self._poll)
+                if state is not before:
+                    self._stopping.wait(began + GATHER - time.monotonic())
 
     def _resumed(self, source: Source) -> State | None:
         """The state to go on from; None when the index must be made anew."""

@@ -28,6 +28,7 @@ _FRONT_TITLE = re.compile(r"^title:[^\S\n]*(.+)$", re.MULTILINE | re.IGNORECASE)
 _TEMPLATE = re.compile(r"<%.*?%>|\{%.*?%\}", re.DOTALL)
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _PARSER = MarkdownIt("commonmark").enable("table")
+_PARSER.normalizeLink = str  # type: ignore[assignment, method-assign]  # addresses are left out, in whatever spelling
 
 
 def parse_markdown(text: str, title: str = "", media_type: str = "text/markdown") -> ParsedDocument:
