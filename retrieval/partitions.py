@@ -22,7 +22,7 @@ COLLECTION_LOCKS, MODEL_LOCK = 20481, 20482  # classes of advisory locks; the fi
 # docs/retrieval-scale.md has recall and build time by m.
 HNSW = "m = 16, ef_construction = 64"
 
-HALVED_FROM = 200_000
+HALVED_FROM = 50_000
 """Rows from which a table's graph is two half graphs, searched side by side: as thorough in about half the time."""
 
 ACTIVE, BUILDING, RETIRED = "active", "building", "retired"

@@ -34,7 +34,7 @@ LARGE = 20_000
 LEAST_SHARE = 0.1
 HUGE = 200_000
 EF_MANY, EF_SMALL, EF_LARGE, EF_HUGE, EF_WHOLE, MOST_EF = 40, 100, 200, 350, 500, 600
-HALF_EF = 0.6
+HALF_EF = 0.45
 """Of the candidates of a whole graph, those of each half."""
 
 MANY = 8
