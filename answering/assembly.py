@@ -45,7 +45,7 @@ from retrieval.reranking import Reranker
 
 logger = logging.getLogger("answering")
 
-POOL_MIN, POOL_MAX = 20, 40
+POOL_MIN, POOL_MAX = 16, 32
 COLLECTED = (10_000, 20, 50)
 """The garbage collector's thresholds: a question makes some thousand objects, and hardly a cycle among them."""
 

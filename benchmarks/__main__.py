@@ -27,7 +27,7 @@ NAMES = [*(profile.name for profile in profiles.ALL), FAULTS, TRIMMING]
 QUICK = 20
 """A quick run asks so many times fewer questions: it shows that everything works, not how well."""
 
-STACKS = 6
+STACKS = 4
 """Pipelines that go through the fault matrix side by side: most of a cell is waiting."""
 
 
@@ -65,15 +65,19 @@ def quick(profile: Profile) -> Profile:
 
 
 async def measure(chosen: Sequence[Profile], user: int, *, faults: bool) -> tuple[list[Outcome], list[Check]]:
+    cells = await fault_matrix(user) if faults else []
     simulated = await Simulated.start()
     found = []
     try:
         for profile in chosen:
             print(f"{profile.name}: {profile.about} …", file=sys.stderr, flush=True)
             found.append(await run(profile, simulated, user))
+            for check in checks.of(found[-1]):  # the tables come at the end, and a quarter of an hour is long
+                figure = f"{check.what}: {check.measured} ({check.wanted})"
+                print(f"  {'pass' if check.passed else 'FAIL'}  {figure}", file=sys.stderr, flush=True)
     finally:
         await simulated.stop()
-    return found, await fault_matrix(user) if faults else []
+    return found, cells
 
 
 async def fault_matrix(user: int) -> list[Check]:

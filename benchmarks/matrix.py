@@ -15,6 +15,7 @@ from django.test.utils import override_settings
 from redis.exceptions import RedisError
 
 from answering import assembly, wiring
+from answering.assembly import DEPENDENCIES
 from answering.engine import Engine
 from answering.errors import AnsweringError
 from answering.events import TERMINAL, Frame
@@ -164,7 +165,7 @@ class Stack:
 
     def _parts(self, generator: Generator) -> Parts:
         """The parts with breakers that know of nothing yet."""
-        breakers = Breakers(*(Breaker(name) for name in ("lexical", "embedder", "vectors", "passages")))
+        breakers = Breakers(*map(Breaker, DEPENDENCIES))
         return replace(self.built.parts, lexical=self.lexical, breakers=breakers, generator=generator)
 
     def _told_by(self, run: str) -> str:

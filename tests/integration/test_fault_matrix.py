@@ -11,7 +11,7 @@ from benchmarks.seeding import seed
 from qa_site import places
 from tests.conftest import DATA
 
-STACKS = 6
+STACKS = 4
 
 
 @pytest.mark.slow
