@@ -186,7 +186,6 @@ class Race:
         self._dispatcher, self._request, self._priority = dispatcher, request, priority
         self._primary = attempt
         self._probing = not attempt.route.closed  # nothing is well: one call finds out whether that is over
-        self._started = dispatcher.clock()
         self._delay = dispatcher.delays.delay(attempt.name, request.size)
         self._second: Attempt | None = None
         self._hedge: Sent | None = None
@@ -235,16 +234,13 @@ class Race:
         # To turn away from what is known to be down is no second call: the first is lost anyway. Nor is it where the
         # first was not taken: then there is still one call, elsewhere.
         untaken = isinstance(self._primary.error, UpstreamThrottled) and other is not here
-        if not down and not untaken and not dispatcher.budget.take(why, self._late_by()):
+        if not down and not untaken and not dispatcher.budget.take(why):
             slot.release()
             return self._deny(why)
         self._second = dispatcher.attempt(other, self._request, slot)
         if why == "late" and not down:
             self._hedge = dispatcher.gate.start()
         return True
-
-    def _late_by(self) -> float:
-        return self._dispatcher.clock() - self._started - self._delay
 
     def _helps(self, why: Why, other: Route, down: bool) -> bool:
         if self._probing and not (why == "failed" and self._dispatcher.seldom):

@@ -41,7 +41,7 @@ class HedgeDelay:
         quantile: float = 0.95,
         *,
         floor: float = 0.150,
-        ceiling: float = 1.3,
+        ceiling: float = 1.5,
         window: int = 300,
         enough: int = 8,
     ) -> None:

@@ -17,7 +17,6 @@ in an outage they lose, too.
 """
 
 import asyncio
-import math
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -96,50 +95,29 @@ class HedgeBudget:
     holds.
 
     It starts with a loan: half of what is paid in goes to pay that back. So, once there were a few hundred first
-    calls, second calls are no more than `ratio` of them since the start.
-
-    On a day when more calls are late than there are tokens, who has waited longest is served first: once they have run
-    out, and until there are many again, a call that is only just late takes none of the `spare` ones, and one that is
-    late by `pressing` seconds takes the last."""
+    calls, second calls are no more than `ratio` of them since the start."""
 
     def __init__(
-        self,
-        ratio: float = 0.10,
-        burst: float = 24.0,
-        *,
-        loan: float = 8.0,
-        kept: float = 2.0,
-        spare: float = 16.0,
-        pressing: float = 0.3,
+        self, ratio: float = 0.10, burst: float = 24.0, *, loan: float = 8.0, kept: float = 2.0
     ) -> None:
         """Hedges leave `kept` of it for retries: a call that failed needs its second one more than one that
         is late."""
         self._ratio, self._burst, self._kept = ratio, burst, kept
-        self._spare, self._pressing = spare, pressing
         self._tokens = self._owed = min(loan, burst)
-        self._scarce = False
 
     def deposit(self) -> None:
         """A first call was made."""
         kept = self._ratio / 2 if self._owed > 0 else self._ratio
         self._owed -= self._ratio - kept
         self._tokens = min(self._burst, self._tokens + kept)
-        self._scarce = self._scarce and self._tokens < 1 + self._kept + self._spare
 
-    def take(self, why: Why, late_by: float = math.inf) -> bool:
-        """`late_by` in seconds, beyond the delay of a hedge."""
+    def take(self, why: Why) -> bool:
+        left = self._kept if why == "late" else 0.0
         # A ratio of 0.1 is no binary fraction: ten deposits must make a whole token.
-        if self._tokens - self._left_for_others(why, late_by) < 1 - 1e-9:
-            self._scarce = True
+        if self._tokens - left < 1 - 1e-9:
             return False
         self._tokens -= 1
         return True
-
-    def _left_for_others(self, why: Why, late_by: float) -> float:
-        if why == "failed":
-            return 0.0
-        held_back = max(0.0, 1.0 - late_by / self._pressing) if self._scarce else 0.0
-        return self._kept + self._spare * held_back
 
     @property
     def tokens(self) -> float:
