@@ -147,20 +147,41 @@ class Copier:
         self._copies.discard(copy)
         copy.over.set()
 
-    async def _run(self) -> None:
-        while self._copies:
-            due = [(copy, frames) for copy in self._copies if (frames := copy.due)]
-            if due:
-                await self._copy(due)
-            for copy in [copy for copy in self._copies if copy.log.ended and not copy.due]:
-                self.drop(copy)
-            await asyncio.sleep(BREATH if self._copies else 0)
+    async def aclose(self) -> None:
+        """Ends with the process; what was not copied is stored in Postgres or belongs to the next owner of its run."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
 
-    async def _copy(self, due: Sequence[tuple[Copy, list[Frame]]]) -> None:
+    async def _run(self) -> None:
+        try:
+            while self._copies:
+                due = [(copy, frames) for copy in tuple(self._copies) if (frames := self._encoded(copy))]
+                if due:
+                    await self._copy(due)
+                for copy in [copy for copy in self._copies if copy.log.ended and not copy.due]:
+                    self.drop(copy)
+                await asyncio.sleep(BREATH if self._copies else 0)
+        finally:
+            for copy in tuple(self._copies):  # nobody may wait for what will not come
+                self.drop(copy)
+
+    def _encoded(self, copy: Copy) -> tuple[int, bytes] | None:
+        """How many frames are due, and they; one run's frames that are no JSON must not stop the others'."""
+        frames = copy.due
+        if not frames:
+            return None
+        try:
+            return len(frames), orjson.dumps(frames)
+        except TypeError as error:
+            self._give_up(copy, repr(error))
+            return None
+
+    async def _copy(self, due: Sequence[tuple[Copy, tuple[int, bytes]]]) -> None:
         keys = [stream_key(copy.log.run) for copy, _ in due]
         values: list[Any] = [KEEP]
-        for copy, frames in due:
-            values += [copy.after, copy.after + len(frames), orjson.dumps(frames)]
+        for copy, (count, frames) in due:
+            values += [copy.after, copy.after + count, frames]
         try:
             async with asyncio.timeout(self.timeout):
                 ended = await self.append(keys, values)
@@ -170,8 +191,8 @@ class Copier:
                 self._give_up(copy, repr(error))
             return
         self.failed = False
-        for (copy, frames), at in zip(due, ended, strict=True):
-            self._settle(copy, copy.after + len(frames), at)
+        for (copy, (count, _)), at in zip(due, ended, strict=True):
+            self._settle(copy, copy.after + count, at)
 
     def _settle(self, copy: Copy, wanted: int, at: int) -> None:
         copy.after = wanted

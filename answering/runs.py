@@ -101,6 +101,7 @@ class RunManager:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._copier.aclose()
 
     async def ask(self, ask: Ask) -> AsyncIterator[Frame]:
         """The frames of a question: of a new run, or of the run that this id already has.
