@@ -61,7 +61,8 @@ class Chooser:
         known = {} if known is None else known
         known.update((passage.chunk, passage) for passage in (meaning.passages if meaning else ()))
         if missing := [chunk for chunk in chunks if chunk not in known]:
-            ahead = [] if meaning else words.chunks[: 2 * POOLED] if words else []
+            # Of words alone it is the first choice; what they rank next may be wanted for the second one.
+            ahead = words.chunks[: 2 * POOLED] if words and not meaning else ()
             wanted = dict.fromkeys([*missing, *ahead])
             known.update(await passages.load(self.pool, list(wanted), scope, timeout=self.timeout))
         ranked = _ranked([known[chunk] for chunk in chunks if chunk in known], fused, words, meaning)

@@ -147,7 +147,7 @@ async def cite(run: Run, reply: Reply, parts: Parts, legs: Legs, extras: Extras)
     if found is None:
         raise SearchUnavailable
     if parts.reranker is not None:
-        found = await reranked(run, parts, legs.text, words, meaning, extras, found)
+        found = await reranked(run, parts, legs.text, words, meaning, extras, read, found)
     reply.cite(found, final=True)
     parts.sources.settle(extras, (passage.chunk for passage in found.passages))
     return found.answerable

@@ -7,7 +7,7 @@ from answering.evidence import Found
 from answering.parts import Parts
 from answering.stages import Run
 from retrieval.fusion import fuse
-from retrieval.passages import Ranking
+from retrieval.passages import Passage, Ranking
 from retrieval.reranking import MOST
 
 
@@ -18,6 +18,7 @@ async def reranked(
     words: Ranking | None,
     meaning: Ranking | None,
     extra: Sequence[int],
+    read: dict[int, Passage],
     found: Found,
 ) -> Found:
     """`found` with the passages that the reranker puts first; as it is where that takes too long or fails. Whether they
@@ -30,7 +31,7 @@ async def reranked(
 
     async def choose() -> Found:
         best = await reranker.rerank(text, fused, scope, timeout=limit.remaining())
-        return await parts.chooser.choose(text, scope, best, None, extra)
+        return await parts.chooser.choose(text, scope, best, None, extra, read)
 
     chosen = await run.stage(
         "rerank", choose, budget=parts.budgets.rerank, breaker=parts.breakers.reranker, fallback=None

@@ -3,6 +3,7 @@ beside the old ones, models that nobody asks any more dropped.
 
 These take an autocommit psycopg connection and make transactions of their own."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import psycopg
 from retrieval import partitions
 from retrieval.errors import RetrievalError, VectorError
 from retrieval.partitions import COLLECTION_LOCKS, COLUMNS, HALVED_FROM, RETIRED, Model, copy_table, value
+from retrieval.vectors import LAYOUT_SECONDS
 
 Connection = psycopg.Connection[Any]
 
@@ -105,8 +107,16 @@ def rows_of(connection: Connection, table: str) -> int:
     return int(row[0]) if row else 0
 
 
-def divide(connection: Connection, table: str, dimensions: int, *, least: int = HALVED_FROM) -> bool:
-    """Makes a table's graph two half graphs where it has grown for it, beside the one, which serves until then."""
+def divide(
+    connection: Connection,
+    table: str,
+    dimensions: int,
+    *,
+    least: int = HALVED_FROM,
+    patience: float = 2 * LAYOUT_SECONDS,
+) -> bool:
+    """Makes a table's graph two half graphs where it has grown for it, beside the one, which serves for
+    `patience` seconds more: by then the processes that are asked know of the halves."""
     whole = f"{table}_hnsw"
     if whole not in indexes(connection, table) or rows_of(connection, table) < least:
         return False
@@ -114,6 +124,7 @@ def divide(connection: Connection, table: str, dimensions: int, *, least: int = 
         for half in partitions.halves(table):  # of one that was killed at it
             cursor.execute(f"DROP INDEX IF EXISTS {half}")
         partitions.create_index(cursor, table, dimensions, halved=True, concurrently=True)
+        time.sleep(patience)
         cursor.execute(f"DROP INDEX CONCURRENTLY {whole}")
     return True
 

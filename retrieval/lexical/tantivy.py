@@ -39,9 +39,7 @@ SCHEMA_VERSION = 2
 WRITER_HEAP = 64 * 1024 * 1024  # bytes, of all threads together; tantivy refuses less than 15 MB a thread
 FEW = 8  # collections that are filtered one by one
 MOST_COLLECTIONS = 60_000  # tantivy gives up at 65,000 buckets
-ENOUGH = (
-    50  # chunks for each hit wanted, of which a search within collections picks by its rarest words alone
-)
+ENOUGH = 50  # chunks for each hit wanted, that the rarest words of a question choose from
 CORRECTED = 0.7  # what a corrected word counts beside a word as it was typed
 
 
@@ -234,9 +232,10 @@ def _split(searcher: Searcher, words: Mapping[Word, Query], enough: float) -> tu
     finding: list[Query] = []
     adding: list[Query] = []
     reached = 0
-    for word in sorted(words, key=lambda word: searcher.doc_freq(*word)):
+    frequencies = {word: searcher.doc_freq(*word) for word in words}
+    for word in sorted(words, key=frequencies.__getitem__):
         (finding if reached < enough else adding).append(words[word])
-        reached += searcher.doc_freq(*word)
+        reached += frequencies[word]
     return finding, adding
 
 

@@ -86,10 +86,10 @@ def test_indexes_are_rebuilt_and_tables_vacuumed_in_use(generated):
 
 def test_a_graph_that_has_grown_is_divided_in_use(generated):
     (table, *_) = [name for name in maintenance.tables(generated) if "copy" not in name]
-    assert not maintenance.divide(generated, table, 8, least=5001)
-    assert maintenance.divide(generated, table, 8, least=5000)
+    assert not maintenance.divide(generated, table, 8, least=5001, patience=0)
+    assert maintenance.divide(generated, table, 8, least=5000, patience=0)
     assert sorted(maintenance.indexes(generated, table)) == [f"{table}_hnsw0", f"{table}_hnsw1"]
-    assert not maintenance.divide(generated, table, 8, least=5000)
+    assert not maintenance.divide(generated, table, 8, least=5000, patience=0)
     maintenance.rebuild_index(generated, table)
 
 
@@ -102,7 +102,7 @@ async def test_a_divided_graph_finds_what_a_whole_one_does(generated, database_u
     async with database.make_pool(database_url, min_size=2, max_size=4) as pool:
         index = VectorIndex(pool, model="test-model", dimensions=8)
         whole = await index.search(question, everything, 40, timeout=5)
-        maintenance.divide(generated, table, 8, least=5000)
+        maintenance.divide(generated, table, 8, least=5000, patience=0)
         halved = await index.read(5)
         divided = await index.search(question, everything, 40, timeout=5)
     assert halved.halved == {table}
