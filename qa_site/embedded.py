@@ -44,6 +44,7 @@ class Servers:
             *([Postgres(self._site)] if postgres else []),
         ]
         self._users: int | None = None
+        self._logged: dict[str, int] = {}
 
     def start(self, *, own: bool = False, meanwhile: Callable[[], None] = lambda: None) -> bool:
         """Starts the servers; True when this process now owns them, False when it attached to running ones.
@@ -133,6 +134,7 @@ class Servers:
 
     def _spawn(self, server: Postgres | Redis) -> Process:
         with open_log(self.data / "logs" / server.log) as output:
+            self._logged[server.name] = output.tell()
             return subprocess.Popen(
                 server.command(),
                 cwd=server.folder,
@@ -153,7 +155,9 @@ class Servers:
         give_up = time.monotonic() + START_PATIENCE
         while not server.answers():
             if child.poll() is not None:
-                raise EmbeddedError(f"{server.name} did not start: {last_error(log)} (more in {log})")
+                raise EmbeddedError(
+                    f"{server.name} did not start: {last_error(log, self._logged[server.name])} (more in {log})"
+                )
             if time.monotonic() > give_up:
                 raise EmbeddedError(f"{server.name} does not answer after {START_PATIENCE:.0f} s; see {log}")
             time.sleep(0.02)
@@ -186,9 +190,9 @@ def open_log(path: Path) -> IO[bytes]:
     return path.open("ab")
 
 
-def last_error(log: Path) -> str:
-    """The newest line of a server's log that says what went wrong."""
-    lines = log.read_text(errors="replace").strip().splitlines()[-20:]
+def last_error(log: Path, begin: int) -> str:
+    """The newest line of a server's log, from the byte `begin` on, that says what went wrong."""
+    lines = log.read_bytes()[begin:].decode(errors="replace").strip().splitlines()[-20:]
     errors = [line for line in lines if "FATAL" in line or "rror" in line]
     return (errors or lines or ["it said nothing"])[-1].strip()
 
