@@ -1,7 +1,7 @@
 """Two rankings -> the passages that an answer may rest on."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from answering.prefetch import seated
 from answering.store import Pool
@@ -65,33 +65,17 @@ class Chooser:
             ahead = words.chunks[: 2 * POOLED] if words and not meaning else ()
             wanted = dict.fromkeys([*missing, *ahead])
             known.update(await passages.load(self.pool, list(wanted), scope, timeout=self.timeout))
-        ranked = _ranked([known[chunk] for chunk in chunks if chunk in known], fused, words, meaning)
+        found = [known[chunk] for chunk in chunks if chunk in known]
+        ranked = passages.ranked(found, fused, words, meaning)
         kept = seated(dedupe.fold(ranked), extra, TOP)
-        found = evidence.answerability(question, kept, words, meaning, cosines=self.cosines)
-        answers = bool(kept) and found >= self.threshold
-        return Found(route(words, meaning), kept, answers, near=not answers and found >= evidence.FAR)
+        likely = evidence.answerability(question, kept, words, meaning, cosines=self.cosines)
+        answers = bool(kept) and likely >= self.threshold
+        return Found(route(words, meaning), kept, answers, near=not answers and likely >= evidence.FAR)
 
     async def again(self, chunks: Sequence[int], scope: AccessScope) -> tuple[Passage, ...]:
         """The passages that a run has shown before, as far as they are still there and readable."""
         known = await passages.load(self.pool, chunks, scope, timeout=self.timeout)
         return tuple(known[chunk] for chunk in chunks if chunk in known)
-
-
-def _ranked(
-    found: Sequence[Passage], fused: Ranking, words: Ranking | None, meaning: Ranking | None
-) -> list[Passage]:
-    """The passages with their ranks and their fused score."""
-    scores = {hit.chunk: hit.score for hit in fused}
-    lexical, vector = (leg.ranks() if leg else {} for leg in (words, meaning))
-    return [
-        replace(
-            passage,
-            score=scores.get(passage.chunk, 0.0),
-            lexical_rank=lexical.get(passage.chunk),
-            vector_rank=vector.get(passage.chunk),
-        )
-        for passage in found
-    ]
 
 
 def route(words: Ranking | None, meaning: Ranking | None) -> str:

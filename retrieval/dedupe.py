@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 from retrieval.lexical.analysis import passage_terms, terms
@@ -31,7 +31,7 @@ def fold(passages: Sequence[Passage]) -> list[Passage]:
                 break
         else:
             groups.append([passage])
-    return [_newest(group) for group in groups]
+    return [_newest(group) if len(group) > 1 else group[0] for group in groups]
 
 
 @lru_cache(maxsize=2048)
@@ -87,7 +87,7 @@ def _repeats(one: _Print, other: _Print) -> bool:
 
 def _newest(group: Sequence[Passage]) -> Passage:
     best, newest = group[0], max(group, key=lambda passage: passage.updated_at)
-    return replace(newest, score=best.score, lexical_rank=best.lexical_rank, vector_rank=best.vector_rank)
+    return newest.ranked(best.score, best.lexical_rank, best.vector_rank)
 
 
 def runs(passages: Sequence[Passage]) -> list[list[Passage]]:

@@ -11,7 +11,7 @@ Reciprocal rank fusion throws the scores away, and lets a weak leg pull a strong
 features of question and scores gained nothing on sets left out of the learning. Both are measured beside this
 in docs/retrieval.md."""
 
-from collections.abc import Callable
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -32,16 +32,22 @@ def fuse(query: str, lexical: Ranking | None, vector: Ranking | None, *, k: int)
     del query  # the legs' scores say more of the question than its words do
     legs = [leg for leg in (lexical, vector) if leg is not None and leg.hits]
     partial = any(leg.partial for leg in (lexical, vector) if leg is not None)
-    placed = _combined(legs, _placed)
-    certain = _combined(legs, _certain)
-    most = max(certain.values(), default=1.0)
-    first = _first(legs)
-    scores = {
-        chunk: PLACED * placed[chunk] + CERTAIN * certain[chunk] / most + FIRST * first[chunk]
-        for chunk in placed
-    }
-    order = sorted(scores, key=lambda chunk: -scores[chunk])[:k]
-    return Ranking("fused", tuple(Hit(chunk, scores[chunk]) for chunk in order), partial)
+    if not legs:
+        return Ranking("fused", (), partial)
+    found = [leg.chunks for leg in legs]
+    chunks = list(dict.fromkeys(chain.from_iterable(found)))
+    place = dict(zip(chunks, range(len(chunks)), strict=True))
+    placed, certain, first = (np.zeros(len(chunks)) for _ in range(3))
+    for leg, ids in zip(legs, found, strict=True):
+        share = LEXICAL_SHARE if leg.leg == "lexical" else 1 - LEXICAL_SHARE
+        at = np.fromiter(map(place.__getitem__, ids), np.intp, len(ids))
+        scores = np.array([hit.score for hit in leg.hits], dtype=np.float64)
+        placed[at] += share * _placed(scores)  # a chunk that a leg does not have gets nothing from it
+        certain[at] += share * _certain(leg.leg, scores)
+        first[at] = np.maximum(first[at], 1 / np.arange(1, len(ids) + 1))
+    total = PLACED * placed + CERTAIN * certain / certain.max() + FIRST * first
+    best = np.argsort(-total, kind="stable")[:k]
+    return Ranking("fused", tuple(Hit(chunks[at], float(total[at])) for at in best), partial)
 
 
 def reciprocal_rank(
@@ -56,27 +62,7 @@ def reciprocal_rank(
     return Ranking("fused", tuple(Hit(chunk, scores[chunk]) for chunk in order))
 
 
-def _combined(legs: list[Ranking], scale: Callable[[str, Scores], Scores]) -> dict[int, float]:
-    """Chunk -> the weighted sum of its scaled scores; a chunk that a leg does not have gets nothing from it."""
-    combined: dict[int, float] = {}
-    for leg in legs:
-        share = LEXICAL_SHARE if leg.leg == "lexical" else 1 - LEXICAL_SHARE
-        scaled = scale(leg.leg, np.array([hit.score for hit in leg], dtype=np.float64))
-        for hit, score in zip(leg, scaled, strict=True):
-            combined[hit.chunk] = combined.get(hit.chunk, 0.0) + share * float(score)
-    return combined
-
-
-def _first(legs: list[Ranking]) -> dict[int, float]:
-    """Chunk -> one over its rank in the leg that ranks it higher."""
-    best: dict[int, float] = {}
-    for leg in legs:
-        for rank, hit in enumerate(leg, 1):
-            best[hit.chunk] = max(best.get(hit.chunk, 0.0), 1 / rank)
-    return best
-
-
-def _placed(leg: str, scores: Scores) -> Scores:
+def _placed(scores: Scores) -> Scores:
     low, high = scores.min(), scores.max()
     return np.asarray((scores - low) / (high - low)) if high > low else np.ones_like(scores)
 

@@ -4,7 +4,7 @@ parts with its own budgets."""
 import asyncio
 import logging
 from collections.abc import Awaitable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from retrieval import passages
@@ -53,17 +53,7 @@ async def search(legs: Legs, scope: AccessScope, q: str, k: int) -> list[Passage
         raise RetrievalError("neither leg of the search can answer")
     fused = fuse(q, lexical, vector, k=k)
     found = await passages.load(legs.pool, fused.chunks, scope, timeout=legs.seconds)
-    ranks = [leg.ranks() if leg is not None else {} for leg in (lexical, vector)]
-    return [
-        replace(
-            found[hit.chunk],
-            score=hit.score,
-            lexical_rank=ranks[0].get(hit.chunk),
-            vector_rank=ranks[1].get(hit.chunk),
-        )
-        for hit in fused
-        if hit.chunk in found
-    ]
+    return passages.ranked([found[chunk] for chunk in fused.chunks if chunk in found], fused, lexical, vector)
 
 
 async def _nearest(legs: Legs, scope: AccessScope, q: str, k: int) -> Ranking:
