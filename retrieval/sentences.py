@@ -130,7 +130,7 @@ class _Text:
     families: Postings
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=1024)
 def _read(text: str) -> _Text:
     """The provisional and the final passages are mostly the same."""
     ranges = spans(text)
@@ -144,14 +144,16 @@ def _read(text: str) -> _Text:
 
 
 def postings(sentences: Sequence[Sequence[str]]) -> tuple[Postings, Postings]:
-    """Of the words of the sentences and of their families."""
-    words: dict[str, list[int]] = {}
-    families: dict[str, list[int]] = {}
+    """Of the words of the sentences and of their families. Most occur once, and those of a sentence share a tuple:
+    half the memory of lists."""
+    words: dict[str, tuple[int, ...]] = {}
+    families: dict[str, tuple[int, ...]] = {}
     for place, sentence in enumerate(sentences):
+        here = (place,)
         for word in sentence:
-            words.setdefault(word, []).append(place)
+            words[word] = words[word] + here if word in words else here
             if kin := family(word):
-                families.setdefault(kin, []).append(place)
+                families[kin] = families[kin] + here if kin in families else here
     return words, families
 
 
