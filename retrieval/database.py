@@ -59,17 +59,37 @@ async def within(work: Coroutine[Any, Any, T], seconds: float) -> T:
     wanted, is not awaited. It has a moment to come to its end, since its `statement_timeout` is over, too, and to
     cancel it costs the connection; then it is cancelled, for a server that hangs lets psycopg wait for up to 10 s."""
     loop = asyncio.get_running_loop()
-    task = loop.create_task(work)
+    told: asyncio.Future[T] = loop.create_future()
+    task = loop.create_task(_tell(work, told))
+    timer = loop.call_later(seconds, _expire, told)
     try:
-        await asyncio.wait({task}, timeout=seconds)
+        return await told
     finally:
+        timer.cancel()
         if not task.done():
             abandoned.add(task)
             task.add_done_callback(forget)
             loop.call_later(LINGER, task.cancel)
-    if not task.done():
-        raise TimeoutError
-    return task.result()
+
+
+async def _tell(work: Coroutine[Any, Any, T], told: asyncio.Future[T]) -> None:
+    """Does the work and tells whoever waits, who then wakes a turn of the loop earlier than by the task's end."""
+    try:
+        result = await work
+    except asyncio.CancelledError:
+        told.cancel()
+        raise
+    except Exception as error:  # noqa: BLE001 - for whoever waits; where nobody does any more it is nobody's
+        if not told.done():
+            told.set_exception(error)
+    else:
+        if not told.done():
+            told.set_result(result)
+
+
+def _expire(told: asyncio.Future[Any]) -> None:
+    if not told.done():
+        told.set_exception(TimeoutError())
 
 
 def forget(task: asyncio.Task[Any]) -> None:

@@ -36,8 +36,7 @@ class Vectors(Protocol):
 
 
 class RankingCache:
-    """What both legs keep. `revision` names the state of the index now; equal searches at one time are
-    one."""
+    """What both legs keep. `revision` names the state of the index now."""
 
     def __init__(
         self,
@@ -49,7 +48,6 @@ class RankingCache:
     ) -> None:
         self._revision = revision
         self._on_result = on_result
-        self._flights: SingleFlight[Key, Ranking] = SingleFlight()
         self._kept: LruCache[Key, Ranking] = LruCache(
             most_bytes=most_bytes, ttl=ttl, size_of=lambda ranking: HIT_BYTES * (len(ranking) + 4)
         )
@@ -63,7 +61,7 @@ class RankingCache:
         what: str,
         scope: AccessScope,
         k: int,
-        work: Callable[[], Awaitable[Ranking]],
+        work: Callable[[Key], Awaitable[Ranking]],
         *,
         asked: bool,
     ) -> Ranking:
@@ -75,7 +73,7 @@ class RankingCache:
             self._on_result("retrieval", "miss" if found is None else "hit")
         if found is not None:
             return found
-        ranking = await self._flights.do(key, work)
+        ranking = await work(key)
         if not ranking.partial:  # it knew only some of the chunks
             self._kept.put(key, ranking.bare())
         return ranking
@@ -85,19 +83,23 @@ class RankingCache:
 
 
 class CachedLexical:
-    """A lexical search that remembers. Raises what the search raises."""
+    """A lexical search that remembers, and is one for all who search the same at a time. Raises what the search
+    raises."""
 
     def __init__(self, search: Lexical, cache: RankingCache) -> None:
         self._search = search
         self._cache = cache
+        self._flights: SingleFlight[Key, Ranking] = SingleFlight()
 
     async def search(self, query: str, scope: AccessScope, k: int, *, asked: bool = True) -> Ranking:
-        work = lambda: self._search.search(query, scope, k)  # noqa: E731
+        search = lambda: self._search.search(query, scope, k)  # noqa: E731
+        work = lambda key: self._flights.do(key, search)  # noqa: E731
         return await self._cache.search("lexical", normal(query), scope, k, work, asked=asked)
 
 
 class CachedVectors:
-    """A vector search that remembers. Raises what the search raises."""
+    """A vector search that remembers. Equal ones at a time are made each: they are seldom, and to share one takes
+    three turns of the loop more while everybody waits for it. Raises what the search raises."""
 
     def __init__(self, vectors: Vectors, cache: RankingCache) -> None:
         self._vectors = vectors
@@ -107,5 +109,5 @@ class CachedVectors:
         self, vector: Vector, scope: AccessScope, k: int, *, timeout: float, asked: bool = True
     ) -> Ranking:
         what = hashlib.blake2b(vector.tobytes(), digest_size=16).hexdigest()
-        work = lambda: self._vectors.search(vector, scope, k, timeout=timeout)  # noqa: E731
+        work = lambda key: self._vectors.search(vector, scope, k, timeout=timeout)  # noqa: E731
         return await self._cache.search("vector", what, scope, k, work, asked=asked)
