@@ -140,7 +140,7 @@ def parts(
             of.pool,
             timeout=budgets.vector,
             cosines=not settings.HAS_REMOTE_EMBEDDER,
-            threshold=MODEL_THRESHOLD if generator else THRESHOLD,
+            threshold=settings.EVIDENCE_THRESHOLD or (MODEL_THRESHOLD if generator else THRESHOLD),
         ),
         store=store,
         sources=Sources(of.classifier, ahead),

@@ -3,7 +3,7 @@
 
 Models write [1], [1, 2], [1][2], [^1], 【1】, [1-3], [Source 2] or 【3†L4】, split over tokens anywhere. The
 filter holds back only what may still become a citation; numbers that no passage bears are dropped, code is
-left alone."""
+left alone. The number 0, which no passage bears, is how a model says that the passages do not answer."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -30,10 +30,11 @@ RANGE = re.compile(rf"{NUMBER}\s*(?:-|–|—|to)\s*{NUMBER}|{NUMBER}", re.IGNOR
 
 class CitationFilter:
     """Passes text on with its citations checked and normalised. `cited` holds the numbers in order of
-    appearance."""
+    appearance; `unanswered`: 0 was among those that the text had."""
 
     def __init__(self, numbers: Iterable[int]) -> None:
         self.cited: list[int] = []
+        self.unanswered = False
         self._known = frozenset(numbers)
         self._pending = ""
         self._code = ""  # the run of backticks or tildes that opened the code we are in
@@ -99,6 +100,7 @@ class CitationFilter:
         numbers: dict[int, None] = {}
         for part in RANGE.findall(body):
             ends = [int(digits) for digits in re.findall(r"\d+", part)]
+            self.unanswered = self.unanswered or ends == [0]
             numbers.update(dict.fromkeys(n for n in sorted(self._known) if ends[0] <= n <= ends[-1]))
         self.cited += [n for n in numbers if n not in self.cited]
         return "".join(f"[{n}]" for n in numbers)

@@ -226,7 +226,7 @@ async def stream(run: Run, reply: Reply, parts: Parts, messages: Sequence[Messag
         reply.flush()
         return "partial"
     reply.flush()
-    return "complete"
+    return "refused" if reply.unanswered else "complete"
 
 
 def quote(run: Run, reply: Reply) -> str:

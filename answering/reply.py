@@ -58,6 +58,8 @@ class Reply:
         self._marker = marker
         self._filter = CitationFilter(())
         self._begun = False
+        self._anew = False
+        """Whether the next words take the place of all that is shown."""
         self._known: list[tuple[int, int]] = []
 
     def cite(self, found: Found, *, final: bool) -> None:
@@ -129,6 +131,7 @@ class Reply:
     def whole(self, text: str) -> None:
         """Shows a whole answer at once, in place of whatever was shown."""
         self._begin()
+        self._anew = False
         self._replace(self._filter.feed(text) + self._filter.flush())
         self.run.mark("usable")
 
@@ -136,18 +139,20 @@ class Reply:
         """Adds words of the model; `restart` when they are the whole text so far, told anew."""
         self.run.mark("token")
         self.run.mark("usable")
-        anew = restart or self.provisional
-        if anew or not self._begun:
+        fresh = restart or self.provisional
+        if fresh or not self._begun:
             self._begin()
-        checked = self._filter.feed(text)
-        if anew:
-            self._replace(checked)
-        else:
-            self._show(checked)
+        self._anew = self._anew or fresh
+        self._tell(self._filter.feed(text))
 
     def flush(self) -> None:
         """Shows what the filter held back, at the end of a stream."""
-        self._show(self._filter.flush())
+        self._tell(self._filter.flush())
+
+    @property
+    def unanswered(self) -> bool:
+        """The model said that the passages do not answer, and cited none."""
+        return self._filter.unanswered and not self._filter.cited
 
     def end(self, finish: str) -> events.Event:
         """The `done` of this answer; sends nothing itself."""
@@ -165,6 +170,15 @@ class Reply:
         self._filter = CitationFilter(n for n, _ in self.passages)
         self._begun = True
         self.provisional = False
+
+    def _tell(self, text: str) -> None:
+        """What stands gives way to the first words of its replacement, and not before there are any."""
+        text = text.lstrip() if self._anew or not self.text else text
+        if self._anew and text:
+            self._anew = False
+            self._replace(text)
+        elif not self._anew:
+            self._show(text)
 
     def _show(self, text: str) -> None:
         if text:

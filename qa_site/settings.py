@@ -209,6 +209,9 @@ BUDGETS_MS = {
     }.items()
 }
 OTEL_EXPORTER_OTLP_ENDPOINT = env.url("OTEL_EXPORTER_OTLP_ENDPOINT", "", ("http", "https"))
+# Unset: 0.5 where a formula alone decides, 0.1 where a model reads the passages.
+EVIDENCE_THRESHOLD = env.number("EVIDENCE_THRESHOLD", 0.0, low=0.01, high=0.99)
+
 HEDGE_DELAY_MIN_MS = env.integer("HEDGE_DELAY_MIN_MS", 150, low=150, high=10_000)
 HEDGE_DELAY_MAX_MS = env.integer("HEDGE_DELAY_MAX_MS", 1500, low=150, high=60_000)
 if HEDGE_DELAY_MAX_MS < HEDGE_DELAY_MIN_MS:

@@ -62,7 +62,7 @@ const FINISHES = {
   cached: ["Kept answer, still valid", "accent", "Answered before; its sources were checked and are unchanged."],
   partial: ["Cut short", "warn", "The answer ended early. What is here names its sources."],
   stopped: ["Stopped by you", "", ""],
-  refused: ["The documents do not say", "warn", "No passage was found that answers this."],
+  refused: ["The documents do not say", "warn", "Nothing was found in your documents that answers this."],
 };
 
 const ROUTES = {

@@ -47,6 +47,26 @@ def test_citations_are_normalised_wherever_the_stream_is_cut(written, shown, cit
     assert filtered(written, size=size) == (shown, cited)
 
 
+@pytest.mark.parametrize("size", [None, 1, 2])
+@pytest.mark.parametrize(
+    ("written", "unanswered"),
+    [
+        ("[0] The documents do not say.", True),
+        ("The documents do not say 【0】.", True),
+        ("You get 28 days [1].", False),
+        ("See [10].", False),
+        ("All of [0-2].", False),
+        ("Code `a[0]` counts from nought [1].", False),
+    ],
+)
+def test_nought_says_that_no_passage_answers(written, unanswered, size):
+    citations = CitationFilter((1, 2))
+    for at in range(0, len(written), size or len(written)):
+        citations.feed(written[at : at + (size or len(written))])
+    citations.flush()
+    assert citations.unanswered is unanswered
+
+
 @settings(max_examples=300, deadline=None)
 @given(
     st.lists(

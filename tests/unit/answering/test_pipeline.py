@@ -159,6 +159,28 @@ async def test_what_the_documents_do_not_say_is_refused() -> None:
 
 
 @autojump
+async def test_a_model_that_finds_no_answer_in_the_passages_refuses_in_its_own_words() -> None:
+    played = await play(Script(answer="[0] The documents do not say how long."))
+    assert_well_formed(played)
+    assert (played.last["finish"], played.last["cited"]) == ("refused", [])
+    assert played.text == "The documents do not say how long."
+    assert not played.parts.remembered
+
+
+@autojump
+async def test_a_model_that_answers_a_part_has_answered() -> None:
+    played = await play(Script(answer="You get 21 days [1]. The documents do not say when [0]."))
+    assert (played.last["finish"], played.last["cited"]) == ("complete", [1])
+
+
+@autojump
+async def test_an_extract_stands_until_there_are_words_in_its_place() -> None:
+    played = await play(Script(first_token=2.9, answer="[0] The documents do not say."), Budgets(usable=1.0))
+    assert [frame["text"] for frame in played.of("replace")] == ["The"]
+    assert played.text == "The documents do not say."
+
+
+@autojump
 async def test_a_refusal_quotes_what_comes_nearest_where_that_is_not_far_off() -> None:
     played = await play(Script(answerable=False, near=True))
     assert_well_formed(played)
