@@ -1,6 +1,7 @@
 """Readers of environment variables. On a value it cannot use each raises `BadSetting`, which names it."""
 
 import os
+import re
 from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
@@ -19,6 +20,14 @@ class BadSetting(ImproperlyConfigured):
 
 def text(name: str, default: str = "") -> str:
     return os.environ.get(name, "").strip() or default
+
+
+def matching(name: str, pattern: str, wanted: str) -> str:
+    """A text of that form; empty where it is not set."""
+    value = text(name)
+    if value and not re.fullmatch(pattern, value):
+        raise BadSetting(name, value, wanted)
+    return value
 
 
 def integer(name: str, default: int, *, low: int, high: int) -> int:

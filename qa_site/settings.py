@@ -109,6 +109,7 @@ STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True  # served from where they lie: no build step, and no STATIC_ROOT
 WHITENOISE_MAX_AGE = 0 if DEBUG else 60
+OCR_LANGUAGES = env.matching("OCR_LANGUAGES", r"[A-Za-z_]+(\+[A-Za-z_]+)*", "languages such as eng+deu")
 MAX_DOCUMENT_MB = env.integer("MAX_DOCUMENT_MB", 50, low=1, high=2000)
 FILE_UPLOAD_HANDLERS = [
     "django.core.files.uploadhandler.TemporaryFileUploadHandler"

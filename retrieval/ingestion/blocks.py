@@ -32,7 +32,8 @@ class Limits:
     characters: int = 20_000_000
     rows: int = 200_000
     pages: int = 20_000
-    ocr_pages: int = 100
+    ocr_seconds: float = 60.0
+    ocr_languages: str = ""
 
 
 def megabytes(size: int) -> str:

@@ -14,6 +14,7 @@ from pathlib import PurePath
 from uuid import UUID
 
 import numpy as np
+from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import connection, transaction
 from django.utils import timezone
@@ -137,7 +138,11 @@ def _work(job: Job, embedder: Embedder, force: bool) -> None:
 
 
 def _limits() -> Limits:
-    return Limits(file_bytes=storage.max_bytes(), unpacked_bytes=max(100 * 2**20, 2 * storage.max_bytes()))
+    return Limits(
+        file_bytes=storage.max_bytes(),
+        unpacked_bytes=max(100 * 2**20, 2 * storage.max_bytes()),
+        ocr_languages=settings.OCR_LANGUAGES,
+    )
 
 
 def _all_vectors(job: Job, embedder: Embedder, texts: Sequence[str], *, anew: bool) -> Vectors:

@@ -61,18 +61,30 @@ def _parse(document: pypdfium2.PdfDocument, limits: Limits) -> ParsedDocument:
         characters += sum(len(line.text) for line in pages[-1])
         if characters > limits.characters:
             raise DocumentTooLarge(f"The PDF has more than {limits.characters:,} characters of text.")
-    without = [number for number, lines in enumerate(pages, 1) if not lines]
-    if ocr.available() and 0 < len(without) <= limits.ocr_pages:
-        for number in without:
-            pages[number - 1] = [_Line(number, text, 0) for text in ocr.read_page(document, number)]
-        without = [number for number in without if not pages[number - 1]]
+    without, warnings = _recognised(document, pages, limits)
     if len(without) == count:
         raise DocumentEmpty(f"None of the {count:,} pages has text. {SCANNED}" if count > 1 else SCANNED)
     blocks = tuple(_blocks(_without_repeats(pages)))
     if not any(char.isalnum() for block in blocks for char in block.text):
         raise DocumentEmpty(SCANNED)
-    warnings = (f"{len(without):,} of {count:,} pages have no text: scanned or empty.",) if without else ()
+    if without:
+        warnings += (f"{len(without):,} of {count:,} pages have no text: scanned or empty.",)
     return ParsedDocument(_title(document, blocks), blocks, "application/pdf", count, warnings)
+
+
+def _recognised(
+    document: pypdfium2.PdfDocument, pages: list[list[_Line]], limits: Limits
+) -> tuple[list[int], tuple[str, ...]]:
+    """Fills in the text of scanned pages where it can be recognised; gives the pages (from 1) that have none, and what
+    an administrator should know."""
+    without = [number for number, lines in enumerate(pages, 1) if not lines]
+    if not (without and ocr.available()):
+        return without, ()
+    read = ocr.recognise(document, without, seconds=limits.ocr_seconds, languages=limits.ocr_languages)
+    for number, lines in read.lines.items():
+        pages[number - 1] = [_Line(number, text, 0) for text in lines]
+    note = read.note(len(pages))
+    return [number for number in without if number not in read.lines], (note,) if note else ()
 
 
 def _lines(document: pypdfium2.PdfDocument, number: int) -> list[_Line]:

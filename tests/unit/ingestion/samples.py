@@ -6,6 +6,7 @@ import zipfile
 import docx
 import openpyxl
 import pptx
+import pypdfium2
 
 
 def word() -> bytes:
@@ -55,6 +56,22 @@ def book() -> bytes:
             "b/two.xhtml": "<html><body><h1>Second</h1><p>End here.</p></body></html>",
         }
     )
+
+
+def scan(pages: list[list[str]]) -> bytes:
+    """What a scanner makes of such pages: each a picture and nothing else. A page without lines is blank."""
+    with pypdfium2.PdfDocument(pdf(pages)) as printed, pypdfium2.PdfDocument.new() as made:
+        for source, lines in zip(printed, pages, strict=True):
+            page = made.new_page(*source.get_size())
+            if lines:
+                picture = pypdfium2.PdfImage.new(made)
+                picture.set_bitmap(source.render(scale=150 / 72))
+                picture.set_matrix(pypdfium2.PdfMatrix().scale(*source.get_size()))
+                page.insert_obj(picture)
+                page.gen_content()
+        written = io.BytesIO()
+        made.save(written)
+    return written.getvalue()
 
 
 def pdf(pages: list[list[str]], size: int = 12) -> bytes:

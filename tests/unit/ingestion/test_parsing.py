@@ -1,5 +1,6 @@
 """What each format gives: text in order, its structure, and a reason where it cannot be read."""
 
+import pypdfium2
 import pytest
 
 from retrieval.errors import (
@@ -10,7 +11,7 @@ from retrieval.errors import (
     DocumentUnsupported,
 )
 from retrieval.ingestion.blocks import CODE, HEADING, ITEM, TABLE, TEXT, Limits
-from retrieval.ingestion.parsing import parse
+from retrieval.ingestion.parsing import ocr, parse
 from tests.unit.ingestion import samples
 
 
@@ -115,6 +116,38 @@ def test_a_pdf_without_text_says_that_it_may_be_scanned():
 
 def test_pages_without_text_among_others_are_noted():
     assert "1 of 2 pages" in parse(samples.pdf([["Some text."], []]), "x").warnings[0]
+
+
+recognised = pytest.mark.skipif(not ocr.available(), reason="tesseract is not installed")
+
+
+@recognised
+def test_the_text_of_scanned_pages_is_recognised():
+    parsed = parse(samples.scan([["Annual leave is 25 days a year."], []]), "x")
+    assert [(block.text, block.page) for block in parsed.blocks] == [("Annual leave is 25 days a year.", 1)]
+    assert parsed.warnings[0].startswith("1 of 2 pages are scans")
+    assert parsed.warnings[1].startswith("1 of 2 pages have no text")
+
+
+@recognised
+def test_scans_that_there_is_no_time_for_are_counted():
+    clock = iter([0.0, 0.0, 61.0])
+    with pypdfium2.PdfDocument(samples.scan([["The first page."], ["The second page."]])) as document:
+        read = ocr.recognise(document, [1, 2], seconds=60, languages="", clock=lambda: next(clock))
+    assert (list(read.lines), read.unread) == ([1], [2])
+    assert "no time for 1 more" in read.note(2)
+
+
+@recognised
+def test_a_language_that_is_not_installed_is_left_out():
+    scan = samples.scan([["Annual leave is 25 days a year."]])
+    assert "25 days" in parse(scan, "x", Limits(ocr_languages="xyz+eng")).blocks[0].text
+
+
+@recognised
+def test_pages_that_show_nothing_are_not_looked_at():
+    with pypdfium2.PdfDocument(samples.pdf([[], []])) as document:
+        assert ocr.recognise(document, [1, 2], seconds=0, languages="") == ocr.Recognised({}, [])
 
 
 def test_a_pdf_with_too_many_pages_says_so():
