@@ -111,9 +111,10 @@ def unloaded(outcome: Outcome) -> list[Check]:
 def overload(outcome: Outcome) -> list[Check]:
     name = outcome.profile.name
     asked = outcome.later(SETTLE)
-    span = max(each.asked for each in asked) - (outcome.start + SETTLE)
-    good = [each for each in asked if each.finish == "complete"]
-    goodput = len([each for each in good if each.ended <= outcome.start + SETTLE + span]) / span
+    begin, end = outcome.start + SETTLE, max(each.asked for each in asked)
+    # Whenever they were asked: what the first of the window are waiting behind is work done in it, too.
+    good = sum(each.finish == "complete" and begin <= each.ended <= end for each in outcome.ours)
+    goodput = good / (end - begin)
     interactive = [each for each in asked if each.priority == "interactive"]
     served = sum(each.finish == "complete" for each in interactive) / len(interactive)
     ceiling = strict_priority([each.asked for each in interactive])
