@@ -3,7 +3,10 @@
 import base64
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
+import aiohttp
+import httpx2
 import numpy as np
 import openai
 import orjson
@@ -11,7 +14,7 @@ import orjson
 from retrieval.embeddings import Vector, Vectors
 from retrieval.embeddings.batching import Batcher
 from retrieval.errors import EmbeddingError, EmbeddingRejected, EmbeddingThrottled
-from retrieval.transport import disconnected
+from retrieval.transport import Endpoint, disconnected
 
 # What the servers in use take in one request: OpenAI 2,048 texts and 300,000 tokens, others 32 to 128 texts.
 BATCH_TEXTS = 64
@@ -26,11 +29,14 @@ Row = Sequence[float] | Vector
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Errors of the openai client -> retrieval's."""
+    """Errors of the openai client, and of what is beneath it -> retrieval's."""
     try:
         yield
-    except openai.RateLimitError as error:
-        raise EmbeddingThrottled("The embedding server asks to slow down.", retry_after(error)) from error
+    except (httpx2.TimeoutException, httpx2.RequestError, aiohttp.ClientError) as error:
+        broken = disconnected(error)
+        if broken is None and isinstance(error, httpx2.TimeoutException | TimeoutError):
+            raise EmbeddingError("The embedding server did not answer in time.") from error
+        raise EmbeddingError(f"The embedding server cannot be reached: {broken or error}") from error
     except openai.APITimeoutError as error:
         if (broken := disconnected(error)) is not None:
             raise EmbeddingError(f"The embedding server cannot be reached: {broken}") from error
@@ -38,16 +44,23 @@ def translated() -> Iterator[None]:
     except openai.APIConnectionError as error:
         raise EmbeddingError(f"The embedding server cannot be reached: {error.__cause__ or error}") from error
     except openai.APIStatusError as error:
-        kind = EmbeddingError if error.status_code >= 500 or error.status_code == 408 else EmbeddingRejected
-        raise kind(f"The embedding server answered {error.status_code}: {error.message[:200]}") from error
+        raise of_status(error.status_code, error.message, error.response.headers) from error
     except (openai.OpenAIError, ValueError) as error:
         raise EmbeddingError(f"The embedding server gave no usable answer: {error}") from error
 
 
-def retry_after(error: openai.APIStatusError) -> float | None:
+def of_status(status: int, said: str, headers: httpx2.Headers) -> EmbeddingError:
+    """What an answer without vectors means."""
+    if status == 429:
+        return EmbeddingThrottled("The embedding server asks to slow down.", retry_after(headers))
+    kind = EmbeddingError if status >= 500 or status == 408 else EmbeddingRejected
+    return kind(f"The embedding server answered {status}: {said[:200]}")
+
+
+def retry_after(headers: httpx2.Headers) -> float | None:
     """The seconds that the server asks for; None where it names none, or a date."""
     try:
-        return max(0.0, float(error.response.headers.get("retry-after", "")))
+        return max(0.0, float(headers.get("retry-after", "")))
     except ValueError:
         return None
 
@@ -72,31 +85,28 @@ class OpenAIEmbedder:
         self.dimensions = dimensions
         self.name = f"{model}@{dimensions}"
         key = api_key or "none"
+        http = openai.DefaultAioHttpClient()
         self.client = openai.AsyncOpenAI(
-            base_url=base_url or None,
-            api_key=key,
-            max_retries=0,
-            http_client=openai.DefaultAioHttpClient(),
+            base_url=base_url or None, api_key=key, max_retries=0, http_client=http
         )
+        self.questions = Endpoint(self.client, http, "embeddings")
         self.documents = openai.OpenAI(
             base_url=base_url or None, api_key=key, max_retries=0, timeout=DOCUMENTS_TIMEOUT
         )
         self.batcher = Batcher(self.embed_batch, most=QUERY_BATCH, lanes=QUERY_LANES, window=QUERY_WINDOW)
-        self.shortened = dimensions if model.startswith(SHORTENABLE) else openai.omit
+        self.shortened = dimensions if model.startswith(SHORTENABLE) else None
 
     async def embed_query(self, text: str, *, timeout: float) -> Vector:
         return await self.batcher.submit(text, timeout=timeout)
 
     async def embed_batch(self, texts: Sequence[str], left: float) -> Sequence[Vector]:
+        body: dict[str, Any] = {"model": self.model, "input": filled(texts), "encoding_format": "base64"}
+        if self.shortened:
+            body["dimensions"] = self.shortened
         with translated():
-            # As it came: to build the typed response takes as long as to send the request.
-            answer = await self.client.embeddings.with_raw_response.create(
-                model=self.model,
-                input=filled(texts),
-                dimensions=self.shortened,
-                encoding_format="base64",
-                timeout=max(left, 0.001),
-            )
+            answer = await self.questions.post(body, timeout=httpx2.Timeout(max(left, 0.001)))
+            if not answer.is_success:
+                raise of_status(answer.status_code, answer.text, answer.headers)
             return list(self.checked(rows_of(answer.content), len(texts)))
 
     def embed_documents(self, texts: Sequence[str]) -> Vectors:
@@ -104,7 +114,7 @@ class OpenAIEmbedder:
         for batch in batches(texts):
             with translated():
                 answer = self.documents.embeddings.create(
-                    model=self.model, input=filled(batch), dimensions=self.shortened
+                    model=self.model, input=filled(batch), dimensions=self.shortened or openai.omit
                 )
             rows = [row.embedding for row in sorted(answer.data or (), key=lambda row: row.index)]
             done.append(self.checked(rows, len(batch)))
