@@ -28,7 +28,8 @@ class Prompts:
 
 
 def _build(question: str, passages: Numbered, texts: Sequence[str], history: History) -> Sequence[Message]:
-    numbered = [(n, passage, text) for (n, passage), text in zip(passages, texts, strict=True)]
+    # A passage of which trimming left nothing would be a number to cite and no reason to.
+    numbered = [(n, passage, text) for (n, passage), text in zip(passages, texts, strict=True) if text]
     # Neighbours of one document stand together in its order: the model reads on where the document does.
     joined = [passage for run in dedupe.runs([passage for _, passage in passages]) for passage in run]
     order = {passage.chunk: place for place, passage in enumerate(joined)}

@@ -123,3 +123,13 @@ async def test_neighbours_stand_together_in_reading_order_and_keep_their_numbers
     ):
         assert re.findall(r'n="(\d)"', last(messages)) == ["3", "1", "2"]
         assert re.findall(r"(Second|Third)\.", last(messages)) == ["Second", "Third"]
+
+
+async def test_a_passage_of_which_nothing_is_worth_keeping_is_no_number_to_cite():
+    leave = "Annual leave is {} days a year. Ask your manager for annual leave early in the year. " * 4
+    found = (
+        *((n, passage(leave.format(20 + n, 20, 20, 20), chunk=n, ordinal=10 * n)) for n in range(1, 5)),
+        (5, passage("The canteen opens at noon.", chunk=9, document="e", title="Food", heading="")),
+    )
+    text = last(await Prompts().trimmed("How many days of annual leave a year?", found, History()))
+    assert re.findall(r'n="(\d)"', text) == ["1", "2", "3", "4"]
