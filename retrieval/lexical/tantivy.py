@@ -40,6 +40,8 @@ WRITER_HEAP = 64 * 1024 * 1024  # bytes, of all threads together; tantivy refuse
 FEW = 8  # collections that are filtered one by one
 MOST_COLLECTIONS = 60_000  # tantivy gives up at 65,000 buckets
 ENOUGH = 50  # chunks for each hit wanted, that the rarest words of a question choose from
+ADDED = 8  # words beyond those that add to the score of what these have chosen, the rarest
+COMMON = 0.4  # of all chunks: a word that more of them have tells none from the other
 CORRECTED = 0.7  # what a corrected word counts beside a word as it was typed
 
 
@@ -204,13 +206,14 @@ class TantivyIndex:
     ) -> list[Found]:
         """Any of the words of a language. To look through the lists of words that half of a large library has takes
         most of the time, and what has none of the rarer ones is not among the best: so the rarest words choose, as
-        many as `enough` chunks take, and the others add to the score of what these have found."""
+        many as `enough` chunks take, and the next rarest add to the score of what these have found."""
         for most in (enough, math.inf):
             split = [_split(searcher, words, most) for words in asked]
             clauses = [_query(finding, adding, within) for finding, adding in split]
             matching = clauses[0] if len(clauses) == 1 else Query.disjunction_max_query(clauses)
             found: list[Found] = list(searcher.search(matching, k, count=False).hits)
-            if len(found) >= k or not any(adding for _, adding in split):
+            choosing = sum(len(finding) for finding, _ in split)
+            if len(found) >= k or choosing == sum(map(len, asked)):
                 break
         return found
 
@@ -228,13 +231,17 @@ class TantivyIndex:
 
 
 def _split(searcher: Searcher, words: Mapping[Word, Query], enough: float) -> tuple[list[Query], list[Query]]:
-    """The rarest of the words, as many as so many chunks take, and the others."""
+    """The rarest of the words, as many as so many chunks take, and those of the others that add to the score: to look
+    a chunk up in the list of a common word takes as long as in that of a rare one, and says less."""
     finding: list[Query] = []
     adding: list[Query] = []
     reached = 0
     frequencies = {word: searcher.doc_freq(*word) for word in words}
     for word in sorted(words, key=frequencies.__getitem__):
-        (finding if reached < enough else adding).append(words[word])
+        if reached < enough:
+            finding.append(words[word])
+        elif len(adding) < ADDED and frequencies[word] <= COMMON * searcher.num_docs:
+            adding.append(words[word])
         reached += frequencies[word]
     return finding, adding
 
