@@ -9,7 +9,7 @@ import asyncio
 import heapq
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import itemgetter
 
 import numpy as np
@@ -41,6 +41,8 @@ MANY = 8
 """Copies searched together from which each may be less thorough: the best of all are wanted, not of each."""
 DIVIDED = 2_500
 """Rows from which an exact scan is divided among the connections of a search."""
+PLENTY = 1.5
+"""Candidates for each hit wanted: some are of chunks that were deleted and not yet vacuumed."""
 LAYOUT_SECONDS = 30.0
 LANES = 2
 
@@ -88,6 +90,13 @@ class Search:
     ef: int | None
     cost: float
     half: int | None = None
+    whole: bool = False
+    """All rows of the table are allowed, as far as the layout knows."""
+
+    def goes_on(self, k: int) -> bool:
+        """Whether the graph must be able to look for more than `ef` candidates, which takes a tenth longer: not where
+        all of them are allowed and they are more than enough."""
+        return self.ef is not None and not (self.whole and self.ef >= PLENTY * k)
 
 
 def plan(layout: Layout, scope: AccessScope) -> list[Search]:
@@ -123,23 +132,35 @@ def copy_searches(layout: Layout, collection: int, *, many: bool) -> list[Search
     large = rows >= LARGE
     ef = EF_HUGE if rows >= HUGE else EF_LARGE if large else EF_MANY if many else EF_SMALL
     milliseconds = LARGE_MS if large else SMALL_MS
-    return graph_searches(layout, copy_table(layout.copies[collection]), (collection,), ef, milliseconds)
+    table = copy_table(layout.copies[collection])
+    return graph_searches(layout, table, (collection,), ef, milliseconds, whole=True)
 
 
 def whole_searches(layout: Layout, model: Model, collections: tuple[int, ...], share: float) -> list[Search]:
     """So many candidates that enough of them are allowed."""
     ef = min(MOST_EF, round(EF_WHOLE / share))
-    return graph_searches(layout, model.table, collections, ef, LARGE_MS, DROPPED_MS / share)
+    everything = layout.rows.keys() <= set(collections)
+    return graph_searches(
+        layout, model.table, collections, ef, LARGE_MS, more=DROPPED_MS / share, whole=everything
+    )
 
 
 def graph_searches(
-    layout: Layout, table: str, collections: tuple[int, ...], ef: int, milliseconds: float, more: float = 0.0
+    layout: Layout,
+    table: str,
+    collections: tuple[int, ...],
+    ef: int,
+    milliseconds: float,
+    *,
+    more: float = 0.0,
+    whole: bool = False,
 ) -> list[Search]:
     """The search of a graph or, at once, of its halves; `milliseconds` a candidate, and `more` in all."""
     if table not in layout.halved:
-        return [Search(table, collections, ef, ef * milliseconds + more)]
+        return [Search(table, collections, ef, ef * milliseconds + more, whole=whole)]
     each = round(ef * HALF_EF)
-    return [Search(table, collections, each, each * milliseconds + more / 2, half) for half in (0, 1)]
+    cost = each * milliseconds + more / 2
+    return [Search(table, collections, each, cost, half, whole) for half in (0, 1)]
 
 
 def lanes(searches: Sequence[Search], most: int = LANES) -> list[list[Search]]:
@@ -163,6 +184,7 @@ def statement(searches: Sequence[Search], dimensions: int, vector: Vector, k: in
     literal = orjson.dumps(
         np.ascontiguousarray(vector, np.float32), option=orjson.OPT_SERIALIZE_NUMPY
     ).decode()
+    scan = "relaxed_order" if any(search.goes_on(k) for search in searches) else "off"
     allowed = numbers([pk for search in searches for pk in search.collections])
     text = ALONG_SQL.format(chunk="best.chunk_id", collections=allowed)
     along = f"CASE WHEN rank <= {read} THEN ({text}) END" if read else "NULL"
@@ -174,7 +196,7 @@ def statement(searches: Sequence[Search], dimensions: int, vector: Vector, k: in
         for search in searches
     )
     return (
-        f"SET LOCAL hnsw.ef_search = {min(1000, max(ef, k))}; SET LOCAL hnsw.iterative_scan = relaxed_order;"
+        f"SET LOCAL hnsw.ef_search = {min(1000, max(ef, k))}; SET LOCAL hnsw.iterative_scan = {scan};"
         "SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off;"
         f"WITH q AS MATERIALIZED (SELECT '{literal}'::halfvec({dimensions}) AS v), best AS MATERIALIZED ("
         f"SELECT chunk_id, d, row_number() OVER (ORDER BY d) AS rank FROM ({branches}) found ORDER BY d LIMIT {k})"
@@ -223,6 +245,10 @@ class VectorIndex:
             return []
         searches = plan(layout, scope)
         hits = await self.run(searches, vector, k, until)
+        if len(hits) < k and any(search.whole for search in searches):
+            # Most candidates were of deleted chunks, or of a collection that the layout does not know yet.
+            searches = [replace(search, whole=False) for search in searches]
+            hits = await self.run(searches, vector, k, until)
         if len(hits) < k and any(search.ef for search in searches):
             # The graph gave up early, or most of what it found was not allowed: look at each row that is.
             allowed = tuple(sorted(scope.collection_ids))

@@ -162,6 +162,18 @@ async def test_results_are_never_short_where_the_graph_gives_up(library, index):
     assert len(found) == 50
 
 
+async def test_results_are_never_short_where_most_candidates_were_deleted(library, index):
+    handbook = library.collection("handbook")
+    chunks = library.add(handbook, 900)
+    library.estimate(handbook, 100_000)
+    question = library.vector()
+    nearest = library.nearest(question, [handbook], 840)
+    library.execute("DELETE FROM retrieval_chunk WHERE id = ANY (%s)", list(nearest))
+    found = await index.search(question, scope(handbook), 50, timeout=5)
+    assert len(found) == 50
+    assert set(found.chunks) <= set(chunks) - set(nearest)
+
+
 async def test_vectors_that_are_still_being_made_are_an_error_not_an_empty_answer(library, pool):
     library.add(library.collection("handbook"), 3)
     missing = VectorIndex(pool, model="another", dimensions=library.dimensions)

@@ -84,6 +84,23 @@ def test_a_graph_in_halves_is_searched_in_two_lanes():
         assert f"(chunk_id & 1) = {one.half}" in statement([one], 4, np.ones(4, np.float32) / 2, 10)
 
 
+def test_a_graph_goes_on_looking_where_candidates_may_not_be_allowed_or_are_few():
+    question = np.ones(4, np.float32) / 2
+    scans = {
+        (chosen, k): "iterative_scan = relaxed_order" in statement(plan(SKEWED, chosen), 4, question, k)
+        for chosen in (scope(*range(7)), scope(0, 1, 2, 3, 4), scope(1))
+        for k in (10, 300)
+    }
+    assert scans == {
+        (scope(*range(7)), 10): False,
+        (scope(*range(7)), 300): False,
+        (scope(0, 1, 2, 3, 4), 10): True,
+        (scope(0, 1, 2, 3, 4), 300): True,
+        (scope(1), 10): False,
+        (scope(1), 300): True,
+    }
+
+
 def test_an_empty_scope_is_not_searched():
     assert plan(SKEWED, scope()) == []
 
