@@ -23,7 +23,7 @@ from .errors import (
 )
 from .resilience.deadline import Clock, Deadline
 from .resilience.delays import HedgeDelay
-from .resilience.hedging import HedgeBudget, HedgeGate, Sent, Why, hedged
+from .resilience.hedging import Claim, HedgeBudget, HedgeGate, Sent, Why, hedged
 from .resilience.limiter import Overloaded, Priority, Slot
 from .resilience.observing import Observer
 
@@ -34,6 +34,9 @@ TRIES = 3
 SELDOM = 1.0
 """Seconds between questions from which one that finds out that an upstream is still down asks the other one, too; where
 they come quicker the next one will, and an outage makes no second calls."""
+
+OVERDUE = 0.4
+"""Of the delay, after which a hedge that was denied goes before those that have just become late."""
 
 PATIENCE = 3.0
 """Budgets of the first token that work which can wait waits for its place: nobody sits before it."""
@@ -189,7 +192,8 @@ class Race:
         self._delay = dispatcher.delays.delay(attempt.name, request.size)
         self._second: Attempt | None = None
         self._hedge: Sent | None = None
-        self._denied = False
+        self._denied: float | None = None
+        """When a hedge was first denied."""
 
     @property
     def untaken(self) -> bool:
@@ -234,7 +238,7 @@ class Race:
         # To turn away from what is known to be down is no second call: the first is lost anyway. Nor is it where the
         # first was not taken: then there is still one call, elsewhere.
         untaken = isinstance(self._primary.error, UpstreamThrottled) and other is not here
-        if not down and not untaken and not dispatcher.budget.take(why):
+        if not down and not untaken and not dispatcher.budget.take(self._claim(why)):
             slot.release()
             return self._deny(why)
         self._second = dispatcher.attempt(other, self._request, slot)
@@ -255,10 +259,16 @@ class Race:
         return down or not outage
 
     def _deny(self, why: Why) -> bool:
-        if why == "late" and not self._denied:
-            self._denied = True
+        if why == "late" and self._denied is None:
+            self._denied = self._dispatcher.clock()
             self._dispatcher.observer.hedge(self._primary.name, "denied")
         return False
+
+    def _claim(self, why: Why) -> Claim:
+        if why == "failed" or self._denied is None:
+            return why
+        overdue = self._dispatcher.clock() - self._denied > OVERDUE * self._delay
+        return "overdue" if overdue else "denied"
 
     def _verdict(self) -> GenerationError:
         causes = [attempt.error for attempt in (self._primary, self._second) if attempt and attempt.error]

@@ -30,6 +30,9 @@ from .observing import Observer, Silent
 
 T = TypeVar("T")
 Why = Literal["late", "failed"]
+Claim = Literal["late", "denied", "overdue", "failed"]
+"""On the budget: of a call that has just become late, of one whose hedge was denied, of one that is later by two
+fifths of its delay since, and of one that failed."""
 
 RECHECK = 0.02
 """Seconds. A hedge that was denied is asked for again: the bucket fills, a breaker trips."""
@@ -101,8 +104,10 @@ class HedgeBudget:
         self, ratio: float = 0.10, burst: float = 24.0, *, loan: float = 8.0, kept: float = 2.0
     ) -> None:
         """Hedges leave `kept` of it for retries: a call that failed needs its second one more than one that
-        is late."""
-        self._ratio, self._burst, self._kept = ratio, burst, kept
+        is late. One that was denied leaves as much again to those that become late after it, whose answer is not lost
+        for the tail yet, until it is overdue: then it is like one that failed."""
+        self._ratio, self._burst = ratio, burst
+        self._left: dict[Claim, float] = {"late": kept, "denied": 2 * kept, "overdue": 0.0, "failed": 0.0}
         self._tokens = self._owed = min(loan, burst)
 
     def deposit(self) -> None:
@@ -111,10 +116,9 @@ class HedgeBudget:
         self._owed -= self._ratio - kept
         self._tokens = min(self._burst, self._tokens + kept)
 
-    def take(self, why: Why) -> bool:
-        left = self._kept if why == "late" else 0.0
+    def take(self, claim: Claim) -> bool:
         # A ratio of 0.1 is no binary fraction: ten deposits must make a whole token.
-        if self._tokens - left < 1 - 1e-9:
+        if self._tokens - self._left[claim] < 1 - 1e-9:
             return False
         self._tokens -= 1
         return True

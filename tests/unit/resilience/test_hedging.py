@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from answering.attempts import size_class
 from answering.resilience.delays import HedgeDelay, Window
-from answering.resilience.hedging import HedgeBudget, HedgeGate, Hedger, Why, hedged
+from answering.resilience.hedging import Claim, HedgeBudget, HedgeGate, Hedger, Why, hedged
 from tests.clock import autojump
 
 
@@ -169,9 +169,9 @@ class AnyBudget(RuleBasedStateMachine):
             self.budget.deposit()
         self.first += times
 
-    @rule(why=st.sampled_from(["late", "failed"]), times=st.integers(1, 12))
-    def take(self, why: Why, times: int) -> None:
-        self.second += sum(self.budget.take(why) for _ in range(times))
+    @rule(claim=st.sampled_from(["late", "denied", "overdue", "failed"]), times=st.integers(1, 12))
+    def take(self, claim: Claim, times: int) -> None:
+        self.second += sum(self.budget.take(claim) for _ in range(times))
 
     @invariant()
     def second_calls_are_a_tenth_at_most(self) -> None:
@@ -187,6 +187,13 @@ def test_hedges_leave_something_for_retries() -> None:
     budget = HedgeBudget(burst=8, kept=4)
     assert sum(budget.take("late") for _ in range(20)) == 4
     assert sum(budget.take("failed") for _ in range(20)) == 4
+
+
+def test_whoever_was_denied_a_hedge_lets_others_pass_until_overdue() -> None:
+    budget = HedgeBudget(burst=8, kept=2)
+    assert sum(budget.take("denied") for _ in range(20)) == 4
+    assert sum(budget.take("late") for _ in range(20)) == 2
+    assert sum(budget.take("overdue") for _ in range(20)) == 2
 
 
 def test_ten_questions_pay_for_one_second_call() -> None:
