@@ -192,7 +192,7 @@ async def generate(run: Run, reply: Reply, parts: Parts, history: History) -> st
     finish = await run.stage("generate", lambda: stream(run, reply, parts, messages), fallback="failed")
     if finish != "failed":
         return finish
-    if reply.text and not reply.provisional:
+    if reply.told:
         return "partial"
     similar = await parts.answers.similar(run.question)
     if similar and reply.recall_similar(similar):
@@ -224,9 +224,8 @@ async def stream(run: Run, reply: Reply, parts: Parts, messages: Sequence[Messag
     except StreamCut:
         run.give_up("stream_cut", "The model broke off; this is what it had said.")
         reply.flush()
-        return "partial"
-    reply.flush()
-    return "refused" if reply.unanswered else "complete"
+        return "partial" if reply.told else "failed"
+    return reply.finish()
 
 
 def quote(run: Run, reply: Reply) -> str:

@@ -58,8 +58,6 @@ class Reply:
         self._marker = marker
         self._filter = CitationFilter(())
         self._begun = False
-        self._anew = False
-        """Whether the next words take the place of all that is shown."""
         self._known: list[tuple[int, int]] = []
 
     def cite(self, found: Found, *, final: bool) -> None:
@@ -126,12 +124,12 @@ class Reply:
     def offer(self, text: str) -> None:
         """Shows a whole provisional answer, which the first words of a better one replace."""
         self.whole(text)
-        self.provisional = True
+        self.provisional, self._begun = True, False
 
     def whole(self, text: str) -> None:
         """Shows a whole answer at once, in place of whatever was shown."""
         self._begin()
-        self._anew = False
+        self.provisional = False
         self._replace(self._filter.feed(text) + self._filter.flush())
         self.run.mark("usable")
 
@@ -139,10 +137,9 @@ class Reply:
         """Adds words of the model; `restart` when they are the whole text so far, told anew."""
         self.run.mark("token")
         self.run.mark("usable")
-        fresh = restart or self.provisional
-        if fresh or not self._begun:
+        if restart or not self._begun:
             self._begin()
-        self._anew = self._anew or fresh
+        self.provisional = self.provisional or restart
         self._tell(self._filter.feed(text))
 
     def flush(self) -> None:
@@ -150,9 +147,17 @@ class Reply:
         self._tell(self._filter.flush())
 
     @property
-    def unanswered(self) -> bool:
-        """The model said that the passages do not answer, and cited none."""
-        return self._filter.unanswered and not self._filter.cited
+    def told(self) -> bool:
+        """Words are shown that nothing is to take the place of."""
+        return bool(self.text) and not self.provisional
+
+    def finish(self) -> str:
+        """Ends a stream that came to its end; how: `refused` where the model said that the passages do not answer, and
+        cited none."""
+        self.flush()
+        if not self._filter.unanswered or self._filter.cited:
+            return "complete"
+        return "refused" if self.told else self.refuse()
 
     def end(self, finish: str) -> events.Event:
         """The `done` of this answer; sends nothing itself."""
@@ -169,15 +174,14 @@ class Reply:
     def _begin(self) -> None:
         self._filter = CitationFilter(n for n, _ in self.passages)
         self._begun = True
-        self.provisional = False
 
     def _tell(self, text: str) -> None:
         """What stands gives way to the first words of its replacement, and not before there are any."""
-        text = text.lstrip() if self._anew or not self.text else text
-        if self._anew and text:
-            self._anew = False
+        text = text if self.told else text.lstrip()
+        if self.provisional and text:
+            self.provisional = False
             self._replace(text)
-        elif not self._anew:
+        elif not self.provisional:
             self._show(text)
 
     def _show(self, text: str) -> None:

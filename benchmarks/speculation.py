@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from answering.evidence import POOLED, TOP
+from benchmarks.answerability import SAMPLE, SETS
 from benchmarks.legs import Library, library, model
 from retrieval.dedupe import fold
 from retrieval.fusion import fuse
 from retrieval.passages import Ranking, ranked
 
-SETS = ("northwind_pages", "handbook_faq", "anthropic_docs", "aws_docs", "chunkeval", "xquad", "policyqa")
 MOST = 200
 """Questions of a set."""
 
@@ -29,7 +29,7 @@ def cited(shelf: Library, question: str, words: Ranking, meaning: Ranking | None
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("sets", nargs="*", default=list(SETS))
+    parser.add_argument("sets", nargs="*", default=[name for name in SETS if name != SAMPLE])
     options = parser.parse_args()
     print(f"{'set':18}{'questions':>10}{'all the same':>14}{'best three':>12}{'shared':>9}")
     with tempfile.TemporaryDirectory() as cache:

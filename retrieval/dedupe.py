@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from retrieval.lexical.analysis import passage_terms, terms
@@ -87,7 +87,7 @@ def _repeats(one: _Print, other: _Print) -> bool:
 
 def _newest(group: Sequence[Passage]) -> Passage:
     best, newest = group[0], max(group, key=lambda passage: passage.updated_at)
-    return newest.ranked(best.score, best.lexical_rank, best.vector_rank)
+    return replace(newest, score=best.score, lexical_rank=best.lexical_rank, vector_rank=best.vector_rank)
 
 
 def runs(passages: Sequence[Passage]) -> list[list[Passage]]:

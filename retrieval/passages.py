@@ -86,25 +86,6 @@ class Passage:
     lexical_rank: int | None = None
     vector_rank: int | None = None
 
-    def ranked(self, score: float, lexical_rank: int | None, vector_rank: int | None) -> "Passage":
-        """This passage where a search found it. What `dataclasses.replace` does, in a third of its time."""
-        return Passage(
-            self.chunk,
-            self.document,
-            self.collection,
-            self.collection_id,
-            self.title,
-            self.heading,
-            self.page,
-            self.ordinal,
-            self.text,
-            self.content_hash,
-            self.updated_at,
-            score,
-            lexical_rank,
-            vector_rank,
-        )
-
     @property
     def url(self) -> str:
         return f"/d/{self.document}/?chunk={self.chunk}"
@@ -117,8 +98,11 @@ def ranked(
     scores = {hit.chunk: hit.score for hit in fused.hits}
     by_words, by_meaning = (leg.ranks() if leg else {} for leg in (lexical, vector))
     return [
-        passage.ranked(
-            scores.get(passage.chunk, 0.0), by_words.get(passage.chunk), by_meaning.get(passage.chunk)
+        replace(
+            passage,
+            score=scores.get(passage.chunk, 0.0),
+            lexical_rank=by_words.get(passage.chunk),
+            vector_rank=by_meaning.get(passage.chunk),
         )
         for passage in found
     ]

@@ -145,7 +145,7 @@ def _read(text: str) -> _Text:
 
 def postings(sentences: Sequence[Sequence[str]]) -> tuple[Postings, Postings]:
     """Of the words of the sentences and of their families. Most occur once, and those of a sentence share a tuple:
-    half the memory of lists."""
+    three fifths of the memory of lists."""
     words: dict[str, tuple[int, ...]] = {}
     families: dict[str, tuple[int, ...]] = {}
     for place, sentence in enumerate(sentences):

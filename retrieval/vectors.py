@@ -245,7 +245,7 @@ class VectorIndex:
             return []
         searches = plan(layout, scope)
         hits = await self.run(searches, vector, k, until)
-        if len(hits) < k and any(search.whole for search in searches):
+        if len(hits) < k and any(search.ef and not search.goes_on(k) for search in searches):
             # Most candidates were of deleted chunks, or of a collection that the layout does not know yet.
             searches = [replace(search, whole=False) for search in searches]
             hits = await self.run(searches, vector, k, until)

@@ -98,8 +98,8 @@ class CachedLexical:
 
 
 class CachedVectors:
-    """A vector search that remembers. Equal ones at a time are made each: they are seldom, and to share one takes
-    three turns of the loop more while everybody waits for it. Raises what the search raises."""
+    """A vector search that remembers. Equal ones at a time are made each: to share one takes three turns of the loop
+    more, and everybody waits for it. Raises what the search raises."""
 
     def __init__(self, vectors: Vectors, cache: RankingCache) -> None:
         self._vectors = vectors

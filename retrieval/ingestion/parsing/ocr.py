@@ -71,6 +71,8 @@ def recognise(
             return Recognised(found, shown[place:])
         if lines := _read(document, number, min(left, _MOST_SECONDS), languages):
             found[number] = lines
+        elif clock() >= until:  # it was cut short
+            return Recognised(found, shown[place:])
     return Recognised(found, [])
 
 

@@ -181,6 +181,14 @@ async def test_an_extract_stands_until_there_are_words_in_its_place() -> None:
 
 
 @autojump
+async def test_a_model_that_says_no_more_than_that_it_finds_no_answer_is_given_words() -> None:
+    for budget in (5.0, 0.2):  # without and with an extract that stands meanwhile
+        played = await play(Script(answer="[0]"), Budgets(usable=budget))
+        assert (played.last["finish"], played.last["cited"]) == ("refused", [])
+        assert played.text == "The documents you can read do not say."
+
+
+@autojump
 async def test_a_refusal_quotes_what_comes_nearest_where_that_is_not_far_off() -> None:
     played = await play(Script(answerable=False, near=True))
     assert_well_formed(played)

@@ -139,6 +139,12 @@ def test_scans_that_there_is_no_time_for_are_counted():
 
 
 @recognised
+def test_a_page_that_was_cut_short_counts_as_not_read():
+    with pypdfium2.PdfDocument(samples.scan([["The first page."]])) as document:
+        assert ocr.recognise(document, [1], seconds=0.001, languages="") == ocr.Recognised({}, [1])
+
+
+@recognised
 def test_a_language_that_is_not_installed_is_left_out():
     scan = samples.scan([["Annual leave is 25 days a year."]])
     assert "25 days" in parse(scan, "x", Limits(ocr_languages="xyz+eng")).blocks[0].text
