@@ -6,7 +6,7 @@ import numpy as np
 
 from retrieval.access import AccessScope
 from retrieval.partitions import Model
-from retrieval.vectors import Layout, lanes, plan, statement
+from retrieval.vector_plan import Layout, lanes, plan, statement
 
 MODEL = Model(1, "model", 4, "active")
 
