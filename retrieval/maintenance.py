@@ -11,9 +11,9 @@ from typing import Any
 
 import psycopg
 
-from retrieval import partitions
+from retrieval import graphs, partitions
 from retrieval.errors import RetrievalError, VectorError
-from retrieval.partitions import COLLECTION_LOCKS, COLUMNS, HALVED_FROM, RETIRED, Model, copy_table, value
+from retrieval.partitions import COLLECTION_LOCKS, COLUMNS, RETIRED, Model, copy_table, value
 from retrieval.vectors import LAYOUT_SECONDS
 
 Connection = psycopg.Connection[Any]
@@ -112,29 +112,18 @@ def divide(
     table: str,
     dimensions: int,
     *,
-    least: int = HALVED_FROM,
+    least: int = graphs.HALVED_FROM,
     patience: float = 2 * LAYOUT_SECONDS,
 ) -> bool:
     """Makes a table's graph two half graphs where it has grown for it, beside the one, which serves for
     `patience` seconds more: by then the processes that are asked know of the halves."""
     whole = f"{table}_hnsw"
-    if whole not in indexes(connection, table) or rows_of(connection, table) < least:
+    if whole not in graphs.names(connection, table) or rows_of(connection, table) < least:
         return False
-    with connection.cursor() as cursor:
-        for half in partitions.halves(table):  # of one that was killed at it
-            cursor.execute(f"DROP INDEX IF EXISTS {half}")
-        partitions.create_index(cursor, table, dimensions, halved=True, concurrently=True)
-        time.sleep(patience)
-        cursor.execute(f"DROP INDEX CONCURRENTLY {whole}")
+    graphs.build(connection, table, dimensions, halved=True, concurrently=True)
+    time.sleep(patience)
+    connection.execute(f"DROP INDEX CONCURRENTLY {whole}".encode())
     return True
-
-
-def indexes(connection: Connection, table: str) -> list[str]:
-    """The graphs of a table."""
-    found = connection.execute(
-        "SELECT indexname FROM pg_indexes WHERE tablename = %s AND indexname ~ '_hnsw[01]?$'", [table]
-    )
-    return [name for (name,) in found]
 
 
 def make_copy(connection: Connection, model: str, dimensions: int, collection_id: int) -> None:
@@ -152,8 +141,8 @@ def make_copy(connection: Connection, model: str, dimensions: int, collection_id
         try:
             fill = f"INSERT INTO {table} ({COLUMNS}) SELECT {COLUMNS} FROM {target.table} w"
             cursor.execute(f"{fill} WHERE collection_id = %s ORDER BY chunk_id", [collection_id])
-            halved = rows_of(connection, table) >= HALVED_FROM
-            partitions.create_index(cursor, table, dimensions, halved=halved)
+            halved = rows_of(connection, table) >= graphs.HALVED_FROM
+            graphs.build(connection, table, dimensions, halved=halved)
             cursor.execute(f"ANALYZE {table}")
             with connection.transaction():
                 lock_alone(cursor, collection_id)
@@ -233,9 +222,3 @@ def tables(connection: Connection) -> list[str]:
 
 def vacuum(connection: Connection, table: str) -> None:
     connection.execute(f"VACUUM (ANALYZE) {table}".encode())
-
-
-def rebuild_index(connection: Connection, table: str) -> None:
-    """New HNSW indexes beside the old ones, which serve until they are done."""
-    for name in indexes(connection, table):
-        connection.execute(f"REINDEX INDEX CONCURRENTLY {name}".encode())

@@ -12,18 +12,12 @@ from typing import Any
 import numpy as np
 import psycopg
 
+from retrieval import graphs
 from retrieval.embeddings import Vector, Vectors
 
 Cursor = psycopg.Cursor[Any]
 
 COLLECTION_LOCKS, MODEL_LOCK = 20481, 20482  # classes of advisory locks; the first is in migration 0002 too
-
-# Library text comes in families (versions, templates), and a graph with few edges loses its way among them:
-# docs/retrieval-scale.md has recall and build time by m.
-HNSW = "m = 16, ef_construction = 64"
-
-HALVED_FROM = 50_000
-"""Rows from which a table's graph is two half graphs, searched side by side: as thorough in about half the time."""
 
 ACTIVE, BUILDING, RETIRED = "active", "building", "retired"
 """States of a model."""
@@ -81,7 +75,7 @@ def ensure_model(cursor: Cursor, name: str, dimensions: int) -> Model:
     model = Model(value(cursor), name, dimensions, state)
     create_table(cursor, model.table)
     cursor.execute(f"CREATE INDEX ON {model.table} (collection_id)")
-    create_index(cursor, model.table, dimensions)
+    graphs.create(cursor, model.table, dimensions)
     # Attached, not made in place: to make it in place would lock all models against readers.
     cursor.execute(
         f"ALTER TABLE {model.table} ADD CONSTRAINT of_model CHECK (model_id = {model.id});"
@@ -110,23 +104,6 @@ def create_table(cursor: Cursor, table: str) -> None:
         f"CREATE TABLE {table} (LIKE retrieval_embedding, CONSTRAINT {table}_chunk UNIQUE (chunk_id))"
         " WITH (toast_tuple_target = 8160, autovacuum_vacuum_scale_factor = 0.1)"
     )
-
-
-def create_index(
-    cursor: Cursor, table: str, dimensions: int, *, halved: bool = False, concurrently: bool = False
-) -> None:
-    """The graph of a table, or its two halves. Vectors have unit length, so the inner product is the cosine."""
-    names = halves(table) if halved else {f"{table}_hnsw": ""}
-    for name, where in names.items():
-        cursor.execute(
-            f"CREATE INDEX {'CONCURRENTLY' if concurrently else ''} {name} ON {table} "
-            f"USING hnsw ((embedding::halfvec({dimensions})) halfvec_ip_ops) WITH ({HNSW}) {where}"
-        )
-
-
-def halves(table: str) -> dict[str, str]:
-    """The names of a table's half graphs, and of which rows each is. Ids of chunks are hashes."""
-    return {f"{table}_hnsw{half}": f"WHERE (chunk_id & 1) = {half}" for half in (0, 1)}
 
 
 def lock_collections(cursor: Cursor, collections: Sequence[int]) -> None:

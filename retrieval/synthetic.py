@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import psycopg
 
-from retrieval import maintenance, partitions
+from retrieval import graphs, maintenance, partitions
 from retrieval.embeddings import Vectors
 from retrieval.errors import RetrievalError
 
@@ -130,8 +130,8 @@ class Generator:
                 yield "Loading", min(len(homes), start + BLOCK)
             cursor.execute("ANALYZE retrieval_chunk; ANALYZE retrieval_document")
             yield "Indexing vectors", len(homes)
-            halved = len(homes) >= partitions.HALVED_FROM
-            partitions.create_index(cursor, model.table, dimensions, halved=halved)
+            halved = len(homes) >= graphs.HALVED_FROM
+            graphs.build(self.connection, model.table, dimensions, halved=halved)
             cursor.execute(f"VACUUM ANALYZE {model.table}")
             yield "Copying collections", len(homes)
         maintenance.tidy(self.connection)

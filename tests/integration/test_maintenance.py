@@ -4,7 +4,7 @@ import numpy as np
 import psycopg
 import pytest
 
-from retrieval import database, maintenance, partitions, synthetic
+from retrieval import database, graphs, maintenance, partitions, synthetic
 from retrieval.access import AccessScope
 from retrieval.vectors import VectorIndex
 from tests.library import Library
@@ -75,7 +75,7 @@ def test_a_model_is_dropped_a_day_after_it_retired(generated):
 
 def test_indexes_are_rebuilt_and_tables_vacuumed_in_use(generated):
     for table in maintenance.tables(generated):
-        maintenance.rebuild_index(generated, table)
+        graphs.rebuild(generated, table)
         maintenance.vacuum(generated, table)
     valid = generated.execute(
         "SELECT bool_and(i.indisvalid) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
@@ -88,9 +88,28 @@ def test_a_graph_that_has_grown_is_divided_in_use(generated):
     (table, *_) = [name for name in maintenance.tables(generated) if "copy" not in name]
     assert not maintenance.divide(generated, table, 8, least=5001, patience=0)
     assert maintenance.divide(generated, table, 8, least=5000, patience=0)
-    assert sorted(maintenance.indexes(generated, table)) == [f"{table}_hnsw0", f"{table}_hnsw1"]
+    assert sorted(graphs.names(generated, table)) == [f"{table}_hnsw0", f"{table}_hnsw1"]
     assert not maintenance.divide(generated, table, 8, least=5000, patience=0)
-    maintenance.rebuild_index(generated, table)
+    graphs.rebuild(generated, table)
+
+
+def test_a_graph_is_built_without_workers_where_they_have_too_little_shared_memory(generated):
+    (table, *_) = [name for name in maintenance.tables(generated) if "copy" not in name]
+    workers = []
+
+    def build():
+        workers.append(generated.execute("SHOW max_parallel_maintenance_workers").fetchone())
+        # More than any machine has: what workers would share is taken at once, what one process needs as it goes.
+        generated.execute("SET maintenance_work_mem = '2000GB'; SET min_parallel_table_scan_size = 0")
+        with generated.cursor() as cursor:
+            graphs.drop(cursor, *graphs.named(table, halved=True))
+            graphs.create(cursor, table, 8, halved=True, concurrently=True)
+
+    usual = generated.execute("SHOW max_parallel_maintenance_workers").fetchone()
+    graphs.with_room(generated, table, build)
+    assert workers == [usual, ("0",)]
+    assert {f"{table}_hnsw0", f"{table}_hnsw1"} < set(graphs.names(generated, table))
+    assert generated.execute("SHOW max_parallel_maintenance_workers").fetchone() == usual
 
 
 async def test_a_divided_graph_finds_what_a_whole_one_does(generated, database_url):

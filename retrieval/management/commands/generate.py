@@ -50,7 +50,6 @@ class Command(BaseCommand):
                 base = self.vectors(some, options["vectors"], bar)
                 task = bar.add_task("Loading", total=chunks)
                 with psycopg.connect(settings.DATABASE_URL, autocommit=True) as connection:
-                    connection.execute("SET maintenance_work_mem = '2GB'")
                     sentences = synthetic.sentences_of(passages)
                     made = synthetic.Generator(
                         connection, configured().name, base, sentences, options["noise"], random

@@ -7,7 +7,7 @@ import psycopg
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from retrieval import maintenance
+from retrieval import graphs, maintenance
 from retrieval.errors import RetrievalError
 
 
@@ -23,7 +23,6 @@ class Command(BaseCommand):
     def handle(self, *, rebuild: bool, **options: Any) -> None:
         try:
             with psycopg.connect(settings.DATABASE_URL, autocommit=True) as connection:
-                connection.execute("SET maintenance_work_mem = '512MB'")
                 self.maintain(connection, rebuild)
         except RetrievalError as error:
             raise CommandError(str(error)) from error
@@ -35,7 +34,7 @@ class Command(BaseCommand):
         )
         for table in maintenance.tables(connection):
             if rebuild:
-                maintenance.rebuild_index(connection, table)
+                graphs.rebuild(connection, table)
             maintenance.vacuum(connection, table)
         for table in ("retrieval_chunk", "retrieval_document", "retrieval_change"):
             maintenance.vacuum(connection, table)
