@@ -26,9 +26,15 @@ LARGE = 20_000
 # Below this share the index over everything also loses hits.
 LEAST_SHARE = 0.1
 HUGE = 200_000
-EF_MANY, EF_SMALL, EF_LARGE, EF_HUGE, EF_WHOLE, MOST_EF = 40, 100, 200, 350, 500, 600
-HALF_EF = 0.45
-"""Of the candidates of a whole graph, those of each half."""
+# Candidates, of one graph and of each half of a divided one, which is denser.
+EF_MANY, EF_SMALL, EF_LARGE, EF_HUGE, EF_WHOLE, MOST_EF = (
+    (40, 40),
+    (100, 60),
+    (200, 60),
+    (350, 110),
+    (500, 150),
+    (600, 300),
+)
 
 MANY = 8
 """Copies searched together from which each may be less thorough: the best of all are wanted, not of each."""
@@ -70,8 +76,11 @@ class Search:
 
     def goes_on(self, k: int) -> bool:
         """Whether the graph must be able to look for more than `ef` candidates, which takes a tenth longer: not where
-        all of them are allowed and they are more than enough."""
-        return self.ef is not None and not (self.whole and self.ef >= PLENTY * k)
+        all of them are allowed and they are more than enough, those of the other half counted in."""
+        if self.ef is None:
+            return False
+        candidates = self.ef if self.half is None else 2 * self.ef
+        return not (self.whole and candidates >= PLENTY * k)
 
 
 def plan(layout: Layout, scope: AccessScope) -> list[Search]:
@@ -113,10 +122,10 @@ def copy_searches(layout: Layout, collection: int, *, many: bool) -> list[Search
 
 def whole_searches(layout: Layout, model: Model, collections: tuple[int, ...], share: float) -> list[Search]:
     """So many candidates that enough of them are allowed."""
-    ef = min(MOST_EF, round(EF_WHOLE / share))
+    one, each = (min(most, round(ef / share)) for ef, most in zip(EF_WHOLE, MOST_EF, strict=True))
     everything = layout.rows.keys() <= set(collections)
     return graph_searches(
-        layout, model.table, collections, ef, LARGE_MS, more=DROPPED_MS / share, whole=everything
+        layout, model.table, collections, (one, each), LARGE_MS, more=DROPPED_MS / share, whole=everything
     )
 
 
@@ -124,16 +133,17 @@ def graph_searches(
     layout: Layout,
     table: str,
     collections: tuple[int, ...],
-    ef: int,
+    ef: tuple[int, int],
     milliseconds: float,
     *,
     more: float = 0.0,
     whole: bool = False,
 ) -> list[Search]:
-    """The search of a graph or, at once, of its halves; `milliseconds` a candidate, and `more` in all."""
+    """The search of a graph or, at once, of its halves; `ef` of the one and of each half, `milliseconds` a candidate,
+    and `more` in all."""
+    one, each = ef
     if table not in layout.halved:
-        return [Search(table, collections, ef, ef * milliseconds + more, whole=whole)]
-    each = round(ef * HALF_EF)
+        return [Search(table, collections, one, one * milliseconds + more, whole=whole)]
     cost = each * milliseconds + more / 2
     return [Search(table, collections, each, cost, half, whole) for half in (0, 1)]
 
