@@ -21,16 +21,20 @@ def uuid_field(body: Mapping[str, Any], name: str) -> str:
         raise BadQuestion(f"`{name}` must be a UUID.") from None
 
 
+def storable(text: str) -> str:
+    """`text` as UTF-8 and Postgres can hold it: NUL and lone surrogates pass through JSON, but not through them."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
+
+
 def question_text(body: Mapping[str, Any], name: str = "question") -> str:
     """The text, without NUL and surrounding blanks. Raises BadQuestion where it is missing, empty or too long."""
     value = body.get(name)
-    text = value.replace("\0", "").strip() if isinstance(value, str) else ""
+    text = storable(value).strip() if isinstance(value, str) else ""
     if not text:
         raise BadQuestion(f"`{name}` must be a text that is not empty.")
     if len(text) > LONGEST:
         raise BadQuestion(f"`{name}` has {len(text)} characters; at most {LONGEST} are answered.")
-    # Lone surrogates pass through JSON but not through UTF-8.
-    return text.encode("utf-8", "replace").decode()
+    return text
 
 
 def collections_field(body: Mapping[str, Any]) -> tuple[str, ...] | None:
@@ -43,7 +47,7 @@ def collections_field(body: Mapping[str, Any]) -> tuple[str, ...] | None:
         or not all(isinstance(s, str) for s in value)
     ):
         raise BadQuestion("`collections` must be a list of slugs, or null for all that you may read.")
-    return tuple(value)
+    return tuple(storable(slug) for slug in value)
 
 
 def read_ask(body: Mapping[str, Any], user: int, priority: str) -> Ask:

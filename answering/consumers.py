@@ -12,7 +12,7 @@ import orjson
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from answering.anticipation import Typist
-from answering.asking import question_text, read_ask, uuid_field
+from answering.asking import question_text, read_ask, storable, uuid_field
 from answering.errors import AnsweringError, BadQuestion
 from answering.events import Frame
 from answering.reporting import error_event
@@ -74,7 +74,7 @@ class AskConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                 raise BadQuestion("`type` must be one of ask, typing, stop, resume.")
             await handler(body)
         except AnsweringError as error:
-            await self._refuse(str(body.get("id") or body.get("run") or NO_RUN), error)
+            await self._refuse(storable(str(body.get("id") or body.get("run") or NO_RUN)), error)
 
     async def ask(self, body: Mapping[str, Any]) -> None:
         ask = read_ask(body, self.user, "interactive")
@@ -126,7 +126,7 @@ def _parse(text: str | None) -> Mapping[str, Any]:
         raise BadQuestion(f"A frame must be JSON text of at most {FRAME_LIMIT} characters.")
     try:
         body = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise BadQuestion("A frame must be JSON.") from None
     if not isinstance(body, dict):
         raise BadQuestion("A frame must be a JSON object.")

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import uuid
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,7 @@ from django.test import AsyncClient
 from prometheus_client import REGISTRY
 
 from answering import tokens
+from answering.asking import read_ask
 from answering.errors import NotFound
 from answering.models import Run
 from answering.recovery import alive_key
@@ -268,8 +270,11 @@ async def test_the_socket_hears_stop_while_it_streams(cast, settings, tmp_path, 
         {"type": "dance"},
         {"type": "resume", "run": "11111111-1111-4111-8111-111111111111", "after": 0},
         {"type": "stop", "run": "11111111-1111-4111-8111-111111111111"},
+        {"type": "ask", "id": "\ud800", "question": "x"},
         ["no", "object"],
+        "[" * 50_000,
     ],
+    ids=lambda frame: str(frame)[:60].encode("ascii", "backslashreplace").decode(),
 )
 async def test_what_cannot_be_asked_is_answered_with_what_is_wrong(
     cast, settings, tmp_path, application, frame
@@ -277,12 +282,20 @@ async def test_what_cannot_be_asked_is_answered_with_what_is_wrong(
     async with process(settings, tmp_path):
         socket = await socket_of(application, cast.member)
         await socket.connect()
-        await socket.send_json_to(frame)
+        await socket.send_to(frame if isinstance(frame, str) else json.dumps(frame))
         answer = await socket.receive_json_from(timeout=10)
         await socket.disconnect()
     assert answer["type"] == "error"
     assert answer["code"] in {"bad_request", "not_found"}
     assert answer["message"]
+
+
+@pytest.mark.parametrize("slug", ["\ud800", "no\0where"])
+async def test_a_collection_that_cannot_exist_is_like_one_that_does_not(cast, settings, tmp_path, slug):
+    async with process(settings, tmp_path) as built:
+        body = {"id": str(uuid.uuid4()), "question": QUESTION, "collections": [slug]}
+        frames = await frames_of(built, read_ask(body, cast.member.pk, "api"))
+    assert (of(frames, "citations")[-1]["passages"], frames[-1]["finish"]) == ([], "refused")
 
 
 async def test_without_a_login_the_socket_closes(application, transactional_db):
