@@ -5,6 +5,7 @@ whether a stream was finished or merely cut.
 """
 
 import asyncio
+import codecs
 import ssl
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
@@ -78,6 +79,7 @@ class ChatStream:
                     raise UpstreamMalformed(name, "a line without end")
                 text = ""
                 for line in lines:
+                    line = line.removeprefix(codecs.BOM_UTF8)
                     data = line[5:].strip() if line.startswith(b"data:") else b""
                     done = done or data == b"[DONE]"
                     if data and not done:
@@ -177,7 +179,8 @@ def parse(upstream: str, data: bytes) -> tuple[str, bool]:
         text = (choices[0].get("delta") or {}).get("content") or ""
         if not isinstance(text, str):
             raise TypeError(f"content is {type(text).__name__}")
-        return text, bool(choices[0].get("finish_reason"))
+        # No document, page or table can hold a NUL.
+        return text.replace("\0", ""), bool(choices[0].get("finish_reason"))
     except (ValueError, TypeError, AttributeError, KeyError, IndexError) as error:
         raise UpstreamMalformed(upstream, f"not a completion chunk: {error}") from error
 

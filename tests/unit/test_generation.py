@@ -1,6 +1,7 @@
 """The generator against simulated upstreams, in a time that jumps."""
 
 import asyncio
+import codecs
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
@@ -497,6 +498,18 @@ ENDED = b'data: {"choices": [{"delta": {}, "finish_reason": "stop"}]}\r\n\r\n'
 async def test_an_answer_ends_when_the_upstream_says_so(end: bytes) -> None:
     async with serving(head() + b": hello\n\n" + TEXT + end) as url:
         generator = Generator([Upstream("terse", url, "key", "model")], clock=now)
+        await generator.warm()
+        async with aclosing(generator):
+            assert [token.text async for token in stream(generator)] == ["Thirty"]
+
+
+@pytest.mark.parametrize(
+    "odd", [codecs.BOM_UTF8 + TEXT, TEXT.replace(b"irty", b"ir\\u0000ty")], ids=["bom", "nul"]
+)
+@autojump
+async def test_a_byte_order_mark_or_a_nul_spoils_no_answer(odd: bytes) -> None:
+    async with serving(head() + odd + ENDED) as url:
+        generator = Generator([Upstream("odd", url, "key", "model")], clock=now)
         await generator.warm()
         async with aclosing(generator):
             assert [token.text async for token in stream(generator)] == ["Thirty"]
