@@ -4,6 +4,7 @@ AnsweringError
  ├─ GenerationError             the models gave no whole answer
  │   ├─ AllUpstreamsFailed      none could be asked, or each failed before its first token; `causes`
  │   ├─ FirstTokenTimeout       no first token within the budget
+ │   ├─ EmptyAnswer             it came to its end, and nothing in it can be shown
  │   ├─ StreamCut               it ended early, after its first token; `partial`, `reason`
  │   └─ UpstreamError           one call of one upstream failed; `upstream`
  │       ├─ UpstreamUnreachable refused, reset, no such host
@@ -48,6 +49,10 @@ class AllUpstreamsFailed(GenerationError):
 
 class FirstTokenTimeout(GenerationError):
     """No first token within the budget."""
+
+
+class EmptyAnswer(GenerationError):
+    """The answer has no words but blanks and citations of nothing."""
 
 
 class StreamCut(GenerationError):

@@ -9,6 +9,7 @@ from typing import Any
 from answering import events
 from answering.caches.answer import CachedAnswer
 from answering.citations import CitationFilter, renumber
+from answering.errors import EmptyAnswer
 from answering.events import Frame
 from answering.evidence import Found
 from answering.markup import to_html
@@ -153,11 +154,13 @@ class Reply:
 
     def finish(self) -> str:
         """Ends a stream that came to its end; how: `refused` where the model said that the passages do not answer, and
-        cited none."""
+        cited none. Raises EmptyAnswer where it has said nothing."""
         self.flush()
-        if not self._filter.unanswered or self._filter.cited:
-            return "complete"
-        return "refused" if self.told else self.refuse()
+        if self._filter.unanswered and not self._filter.cited:
+            return "refused" if self.told else self.refuse()
+        if not self.told:
+            raise EmptyAnswer
+        return "complete"
 
     def end(self, finish: str) -> events.Event:
         """The `done` of this answer; sends nothing itself."""

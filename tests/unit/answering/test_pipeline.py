@@ -197,6 +197,23 @@ async def test_a_refusal_quotes_what_comes_nearest_where_that_is_not_far_off() -
     assert "days of annual leave" in played.text
 
 
+@pytest.mark.parametrize("nothing", ["\n \n", "[97]"])
+def test_an_answer_without_a_word_gives_way_to_an_extract(nothing: str) -> None:
+    @autojump
+    async def run() -> None:
+        for first_token in (0.5, 2.6):  # before the extract that is shown meanwhile, and after it
+            played = await play(Script(answer=nothing, first_token=first_token))
+            assert_well_formed(played)
+            assert (played.last["finish"], "generate_error" in played.last["degraded"]) == (
+                "extractive",
+                True,
+            )
+            assert "[1]" in played.text
+            assert not played.parts.remembered
+
+    run()
+
+
 @autojump
 async def test_nothing_readable_is_refused_as_if_nothing_were_there() -> None:
     played = await play(Script(words=(), meaning=()))
