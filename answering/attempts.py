@@ -99,6 +99,11 @@ class Attempt:
     def name(self) -> str:
         return self.route.name
 
+    @property
+    def cut_short(self) -> bool:
+        """It ended before the answer did: at `max_tokens`, say."""
+        return self._stream is not None and self._stream.cut_short
+
     async def first(self) -> "Attempt":
         """Up to the first token, which is then `text`. Raises UpstreamError."""
         self._started = self.route.clock()

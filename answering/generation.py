@@ -111,6 +111,8 @@ class Generator:
                 while (text := await attempt.next()) is not None:
                     shown += text
                     yield Token(text, attempt.name)
+                if attempt.cut_short:
+                    raise StreamCut(shown, "cut short")
                 return
             except UpstreamError as error:
                 broken, cause = attempt, error

@@ -40,6 +40,8 @@ WARM_SECONDS = 60.0
 REQUEST_ID = "X-Request-ID"
 LONGEST_LINE = 1_000_000
 DRAIN_SECONDS = 0.1
+CUT_SHORT = {"length", "content_filter"}
+"""Why an upstream ends an answer that has not come to its end."""
 WAITED, GATHER = 0.001, 0.030
 """Seconds: a read that took longer had to wait for the network; then the next one waits so long for more to come.
 Frames go to the reader every 36 ms anyway, and the first token has been handed on before."""
@@ -49,10 +51,12 @@ __all__ = ["Chat", "ChatStream", "Message", "Upstream"]
 
 class ChatStream:
     """The texts of one answer, as they arrive. Ends only after the upstream said that it finished, else
-    raises UpstreamError. `aclose` closes the connection unless the answer was read to its end."""
+    raises UpstreamError. `aclose` closes the connection unless the answer was read to its end. `cut_short`: the
+    upstream finished before the answer did."""
 
     def __init__(self, upstream: Upstream, response: httpx2.Response) -> None:
         self.upstream = upstream
+        self.cut_short = False
         self._response = response
         self._texts = self._read()
 
@@ -83,8 +87,9 @@ class ChatStream:
                     data = line[5:].strip() if line.startswith(b"data:") else b""
                     done = done or data == b"[DONE]"
                     if data and not done:
-                        more, last = parse(name, data)
-                        text, finished = text + more, finished or last
+                        more, reason = parse(name, data)
+                        text, finished = text + more, finished or bool(reason)
+                        self.cut_short = self.cut_short or reason in CUT_SHORT
                 if text:
                     yield text
                 if done:
@@ -167,20 +172,20 @@ def certificates() -> ssl.SSLContext:
     return httpx2.create_ssl_context()
 
 
-def parse(upstream: str, data: bytes) -> tuple[str, bool]:
-    """One `data:` payload -> its text and whether it is the last one."""
+def parse(upstream: str, data: bytes) -> tuple[str, str]:
+    """One `data:` payload -> its text and, in the last one, why it is the last; else ""."""
     try:
         chunk = orjson.loads(data)
         if chunk.get("error"):
             raise UpstreamBroken(upstream, f"error inside the stream: {chunk['error']}"[:300])
         choices = chunk.get("choices")
         if not choices:
-            return "", False  # a chunk of usage figures or a filter's report
+            return "", ""  # a chunk of usage figures or a filter's report
         text = (choices[0].get("delta") or {}).get("content") or ""
         if not isinstance(text, str):
             raise TypeError(f"content is {type(text).__name__}")
         # No document, page or table can hold a NUL.
-        return text.replace("\0", ""), bool(choices[0].get("finish_reason"))
+        return text.replace("\0", ""), str(choices[0].get("finish_reason") or "")
     except (ValueError, TypeError, AttributeError, KeyError, IndexError) as error:
         raise UpstreamMalformed(upstream, f"not a completion chunk: {error}") from error
 

@@ -503,6 +503,19 @@ async def test_an_answer_ends_when_the_upstream_says_so(end: bytes) -> None:
             assert [token.text async for token in stream(generator)] == ["Thirty"]
 
 
+@pytest.mark.parametrize("reason", [b"length", b"content_filter"])
+@autojump
+async def test_an_answer_that_the_upstream_cuts_short_is_not_whole(reason: bytes) -> None:
+    async with serving(head() + TEXT + ENDED.replace(b"stop", reason)) as url:
+        generator = Generator([Upstream("short", url, "key", "model")], clock=now)
+        await generator.warm()
+        async with aclosing(generator), aclosing(stream(generator)) as tokens:
+            assert (await anext(tokens)).text == "Thirty"
+            with pytest.raises(StreamCut) as cut:
+                await anext(tokens)
+        assert (cut.value.partial, generator.health()[0].state) == ("Thirty", "closed")
+
+
 @pytest.mark.parametrize(
     "odd", [codecs.BOM_UTF8 + TEXT, TEXT.replace(b"irty", b"ir\\u0000ty")], ids=["bom", "nul"]
 )

@@ -73,6 +73,7 @@ class ScriptedModel:
 @dataclass
 class ScriptedStream:
     texts: object
+    cut_short: bool = False
 
     async def __anext__(self):
         return await anext(self.texts)
