@@ -25,6 +25,30 @@ class Event:
         return {"type": self.type, "run": run, "seq": seq, **self.data}
 
 
+def outcome(frames: Sequence[Frame]) -> dict[str, Any]:
+    """What is stored of a run that has ended, from its frames alone: all but the times of its first words."""
+    last, text, passages = frames[-1], "", []
+    for frame in frames:
+        if frame["type"] == "citations":
+            passages = frame["passages"]
+        elif frame["type"] in {"delta", "replace"}:
+            text = frame["text"] if frame["type"] == "replace" else text + frame["text"]
+    return {
+        "status": last["type"],
+        "finish": last.get("finish", ""),
+        "route": last.get("route", ""),
+        "answer": text if last["type"] == "done" else "",
+        "html": last.get("html", ""),
+        "citations": passages,
+        "cited": last.get("cited", []),
+        "degraded": last.get("degraded", []),
+        "stages": last.get("stages", []),
+        "events": list(frames),
+        "error": last.get("code", ""),
+        **dict.fromkeys(("first_citation_ms", "first_token_ms", "usable_ms", "total_ms")),
+    }
+
+
 def accepted(conversation: str, question: str) -> Event:
     return Event("accepted", {"conversation": conversation, "question": question})
 

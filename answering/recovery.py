@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 
 from answering import events, metrics
 from answering.errors import StoreUnavailable
+from answering.events import Frame
 from answering.runlog import RunLog, stored_frames
 from answering.runs import STOPS, LiveRun, RunManager
 from answering.stages import Question
@@ -72,13 +73,15 @@ class Recovery:
             await asyncio.sleep(BEAT)
 
     async def take_over(self) -> int:
-        """Claims and restarts the runs of silent processes; says how many."""
-        orphans = [(run, owner) for run, owner in await self.manager.store.running() if owner != self.owner]
+        """Claims and restarts the runs of silent processes, and those of this one whose end could not be stored; says
+        how many."""
+        running = await self.manager.store.running()
+        orphans = [(run, of) for run, of in running if of != self.owner or not self.manager.tends(run)]
         owners = sorted({owner for _, owner in orphans})
         if not owners:
             return 0
         living = await self.redis.mget([alive_key(owner) for owner in owners])
-        silent = {owner for owner, sign in zip(owners, living, strict=True) if sign is None}
+        silent = {of for of, sign in zip(owners, living, strict=True) if sign is None or of == self.owner}
         taken = [await self._take(run, owner) for run, owner in orphans if owner in silent]
         return sum(taken)
 
@@ -87,6 +90,8 @@ class Recovery:
         if row is None:
             return False
         before = await stored_frames(self.redis, run)
+        if before and before[-1]["type"] in events.TERMINAL:  # only its end was not stored
+            return await self._store(run, before)
         question = Question(
             run=run,
             user=row["user_id"],
@@ -101,6 +106,14 @@ class Recovery:
         live = LiveRun(question, RunLog(run, after=len(before)), before=before)
         self.manager.launch(live, None if before else events.accepted(question.conversation, question.text))
         return True
+
+    async def _store(self, run: str, frames: list[Frame]) -> bool:
+        """Stores a run that has ended. One that cannot be stored must not keep the others from being taken over."""
+        try:
+            return await self.manager.store.finish(run, events.outcome(frames))
+        except StoreUnavailable as error:
+            logger.warning("run could not be stored", extra={"run": run, "cause": repr(error.__cause__)})
+            return False
 
     async def _listen(self) -> None:
         """Hears which runs readers of other processes want stopped."""

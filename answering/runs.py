@@ -95,6 +95,10 @@ class RunManager:
     def live(self) -> frozenset[str]:
         return frozenset(self._live)
 
+    def tends(self, run: str) -> bool:
+        """Whether this process is at work on a run, or about to begin it."""
+        return run in self._live or run in self._beginning
+
     async def aclose(self) -> None:
         """Ends with the process: what still runs is left to the process that takes over."""
         tasks = [live.task for live in self._live.values() if live.task]

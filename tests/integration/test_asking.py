@@ -16,7 +16,7 @@ from answering.asking import read_ask
 from answering.errors import NotFound
 from answering.models import Run
 from answering.recovery import alive_key
-from answering.runlog import follow
+from answering.runlog import follow, stream_key
 from answering.stages import Question
 from answering.upstream import SimulatedUpstream
 from answering.wiring import build
@@ -191,6 +191,56 @@ async def test_a_dead_process_run_is_taken_over_and_its_text_replaced(cast, sett
     assert frames[-1]["finish"] == "complete"
     assert len([f for f in of(frames, "citations") if f["final"]]) == 1
     assert stored.attempt == 2
+
+
+@pytest.mark.parametrize("dead", [True, False], ids=["of a dead process", "of this process"])
+async def test_an_end_that_was_not_stored_is_stored_later_and_not_told_twice(cast, settings, tmp_path, dead):
+    kept = (
+        "status",
+        "finish",
+        "route",
+        "answer",
+        "html",
+        "citations",
+        "cited",
+        "degraded",
+        "stages",
+        "events",
+        "error",
+    )
+    async with (
+        SimulatedUpstream(first_token="fixed:5") as model,
+        process(settings, tmp_path, model) as built,
+    ):
+        ask = an_ask(cast.member)
+        frames = await frames_of(built, ask)
+        runs = Run.objects.filter(pk=ask.run)
+        before = await sync_to_async(runs.values(*kept).get)()
+        owner = {"owner": "nobody"} if dead else {}
+        await sync_to_async(runs.update)(status="running", finish="", answer="", html="", events=[], **owner)
+        calls = model.tally.calls["chat"]
+        assert await built.recovery.take_over() == 1
+        await built.runs.settled(ask.run)
+        after = await sync_to_async(runs.values(*kept).get)()
+        again = [frame async for frame in await built.runs.follow(ask.run, cast.member.pk)]
+        assert (model.tally.calls["chat"], await built.recovery.take_over()) == (calls, 0)
+    assert (after, again) == (before, frames)
+
+
+async def test_a_run_that_cannot_be_stored_is_in_no_other_ones_way(cast, settings, tmp_path):
+    async with (
+        SimulatedUpstream(first_token="fixed:5") as model,
+        process(settings, tmp_path, model) as built,
+    ):
+        odd, fine = an_ask(cast.member), an_ask(cast.member)
+        for ask in (odd, fine):
+            await frames_of(built, ask)
+        spoilt = b'[{"type":"done","seq":1000,"finish":"\\u0000"}]'
+        await built.redis.xadd(stream_key(odd.run), {"frames": spoilt}, id="1000-0")
+        await sync_to_async(Run.objects.update)(status="running", owner="nobody")
+        assert await built.recovery.take_over() == 1
+        left = await sync_to_async(Run.objects.get)(status="running")
+    assert str(left.pk) == odd.run
 
 
 async def test_answers_stream_without_redis_and_say_so(cast, settings, tmp_path):
