@@ -25,21 +25,26 @@ class Event:
         return {"type": self.type, "run": run, "seq": seq, **self.data}
 
 
+def text_of(frames: Sequence[Frame]) -> str:
+    """The answer as far as these frames tell it."""
+    text = ""
+    for frame in frames:
+        if frame["type"] in {"delta", "replace"}:
+            text = frame["text"] if frame["type"] == "replace" else text + frame["text"]
+    return text
+
+
 def outcome(frames: Sequence[Frame]) -> dict[str, Any]:
     """What is stored of a run that has ended, from its frames alone: all but the times of its first words."""
-    last, text, passages = frames[-1], "", []
-    for frame in frames:
-        if frame["type"] == "citations":
-            passages = frame["passages"]
-        elif frame["type"] in {"delta", "replace"}:
-            text = frame["text"] if frame["type"] == "replace" else text + frame["text"]
+    last = frames[-1]
+    shown = [frame["passages"] for frame in frames if frame["type"] == "citations"]
     return {
         "status": last["type"],
         "finish": last.get("finish", ""),
         "route": last.get("route", ""),
-        "answer": text if last["type"] == "done" else "",
+        "answer": text_of(frames) if last["type"] == "done" else "",
         "html": last.get("html", ""),
-        "citations": passages,
+        "citations": shown[-1] if shown else [],
         "cited": last.get("cited", []),
         "degraded": last.get("degraded", []),
         "stages": last.get("stages", []),

@@ -26,6 +26,10 @@ SILENT = 8
 """Seconds after which a process counts as gone."""
 
 
+UNCOPIED = 20
+"""Frames that a process may have sent and not copied yet when it died, at most: half a second of them."""
+
+
 def alive_key(owner: str) -> str:
     return f"citefirst:alive:{owner}"
 
@@ -105,6 +109,10 @@ class Recovery:
         logger.info("run taken over", extra={"run": run, "attempt": row["attempt"]})
         live = LiveRun(question, RunLog(run, after=len(before)), before=before)
         self.manager.launch(live, None if before else events.accepted(question.conversation, question.text))
+        # A reader may have seen frames that died with the process, under the next numbers. Wherever among them that
+        # reader is, the next frame tells the text that is known.
+        for _ in range(UNCOPIED):
+            live.log.write(events.replace(events.text_of(before)))
         return True
 
     async def _store(self, run: str, frames: list[Frame]) -> bool:

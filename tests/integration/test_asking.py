@@ -193,6 +193,29 @@ async def test_a_dead_process_run_is_taken_over_and_its_text_replaced(cast, sett
     assert stored.attempt == 2
 
 
+async def test_who_saw_more_than_was_copied_has_the_whole_answer_in_the_end(cast, settings, tmp_path):
+    slow = SimulatedUpstream(first_token="fixed:30", token_gap="fixed:100", tokens=100)
+    async with slow, process(settings, tmp_path, slow) as built:
+        ask = an_ask(cast.member)
+        dying = await build()
+        shown = []
+        async for frame in await dying.ask(ask):
+            shown.append(frame)
+            if len(of(shown, "delta")) == 3:
+                break
+        await dying.runs.aclose()  # as a killed process: nothing is said, nothing is stored
+        await dying.aclose()
+        await built.redis.delete(alive_key(dying.store.owner), stream_key(ask.run))
+        slow.behaviour = slow.behaviour.changed(token_gap="fixed:1", tokens=2)
+        assert await built.recovery.take_over() == 1
+        rest = [f async for f in await built.runs.follow(ask.run, cast.member.pk, after=len(shown))]
+        await built.runs.settled(ask.run)
+        stored = await sync_to_async(Run.objects.get)(pk=ask.run)
+    assert [frame["seq"] for frame in rest] == list(range(len(shown) + 1, len(shown) + len(rest) + 1))
+    assert rest[-1]["finish"] == "complete"
+    assert text_of(shown + rest) == stored.answer != ""
+
+
 @pytest.mark.parametrize("dead", [True, False], ids=["of a dead process", "of this process"])
 async def test_an_end_that_was_not_stored_is_stored_later_and_not_told_twice(cast, settings, tmp_path, dead):
     kept = (
