@@ -24,6 +24,8 @@ _QUOTES = str.maketrans(
     {"’": "'", "‘": "'", "`": "'", "´": "'", "“": '"', "”": '"', "–": "-", "—": "-", "‐": "-", "‑": "-"}
 )
 _ENDS = " \t\n.,;:!?\"'…-"
+_START = re.compile(rf"^(?:(?!-?\.?\d)[{_ENDS}])+")
+"""What is left out of them at the start: all but the sign or the point of a number."""
 
 _ASKED = (
     r"(?:how|what|who|whom|whose|where|when|why|which|can|could|may|might|must|should|shall|will|would|is|are"
@@ -90,8 +92,14 @@ _THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")
 # Words with what holds codes together (v1.2, a@b.com, and/or, 10-20), then signs that mean something by
 # themselves.
 _TOKEN = re.compile(
-    r"(?<!\S)-\d[\d.]*\d|(?<!\S)-\d|[^\W_]+(?:['._@/&:+#\\-]+[^\W_]+)*(?:[+#]+(?!\w))?|[^\w\s.,;:!?\"'()\[\]{}…*-]|_"
+    r"(?<![\w.])(?:-\.?|\.)\d(?:[\d.]*\d)?|[^\W_]+(?:['._@/&:+#\\-]+[^\W_]+)*(?:[+#]+(?!\w))?"
+    r"|[^\w\s.,;:!?\"'()\[\]{}…*-]|_"
 )
+# Signs that what follows would undo: the power in 10⁶ is no digit of 106, and an A- no A.
+_POWER = re.compile("([⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻]+)")
+_MINUS = re.compile(r"\b([A-Za-z]{1,3})-(?=[\s.,;:!?)]|$)")
+# In capitals these are names, in a question that is not in capitals throughout.
+_NAMES = frozenset({"IT", "US", "WHO"})
 _SPLIT = re.compile(r"(?<=[^\W\d_])-(?=[^\W\d_])|(?<=[^\W\d_])-(?=\d)|(?<=\d)-(?=[^\W\d_])")
 
 
@@ -103,10 +111,15 @@ def normal(question: str) -> str:
 
 def signature(question: str) -> Signature:
     """The words that a question says, in order. Empty for a question of nothing but politeness."""
-    text = " ".join(unicodedata.normalize("NFKC", question).translate(_QUOTES).split())
+    text = unicodedata.normalize("NFKC", _POWER.sub(r"^\1", question)).translate(_QUOTES)
+    text = _MINUS.sub(r"\1−", " ".join(text.split()))
+    loud = text.isupper()
     text = _THOUSANDS.sub(lambda found: found.group().replace(",", ""), _bare(text))
     words: list[str] = []
     for raw in _TOKEN.findall(text):
+        if raw in _NAMES and not loud:
+            words.append(raw)
+            continue
         for word in _expanded(raw):
             if _says_nothing(word, raw, words):
                 continue
@@ -140,9 +153,9 @@ def _says_nothing(word: str, raw: str, before: list[str]) -> bool:
 
 def _bare(text: str) -> str:
     """`text` without the politeness in front and behind; whole, where nothing else is in it."""
-    rest = text.strip(_ENDS)
+    rest = _START.sub("", text).rstrip(_ENDS)
     while rest and (found := _OPENING.match(rest)):
-        rest = rest[found.end() :].lstrip(_ENDS)
+        rest = _START.sub("", rest[found.end() :])
     while rest and (found := _CLOSING.search(rest)):
         rest = rest[: found.start()].rstrip(_ENDS)
     return rest
@@ -150,6 +163,8 @@ def _bare(text: str) -> str:
 
 def _expanded(raw: str) -> list[str]:
     word = raw.casefold()
+    if word[0] == ".":
+        word = f"0{word}"
     for table in (_CONTRACTIONS, _BARE):
         if word in table:
             return table[word].split()
