@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -83,6 +84,27 @@ def url(name: str, default: str, schemes: Sequence[str]) -> str:
     value = text(name, default)
     if value and value.split("://", 1)[0] not in schemes:
         raise BadSetting(name, value, "a URL that begins with " + " or ".join(f"{s}://" for s in schemes))
+    if value and not _reachable(value):
+        raise BadSetting(name, value, "a URL such as " + f"{schemes[0]}://host:1234")
+    return value
+
+
+def _reachable(value: str) -> bool:
+    """Whether a URL has a port that can be one and, of a web server, a host and no blanks."""
+    try:
+        parts = urlsplit(value)
+        port, host = parts.port, parts.hostname
+    except ValueError:
+        return False
+    return port != 0 and (parts.scheme not in {"http", "https"} or bool(host and not re.search(r"\s", value)))
+
+
+def time_zone(name: str, default: str) -> str:
+    value = text(name, default)
+    try:
+        ZoneInfo(value)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        raise BadSetting(name, value, "a time zone such as Europe/Berlin") from None
     return value
 
 
@@ -102,11 +124,7 @@ def networks(name: str) -> list[IPv4Network | IPv6Network]:
 def database(name: str, default: str) -> dict[str, Any]:
     """Django's settings of the database of a postgresql:// URL; `?host=/folder` is a folder of sockets."""
     value = url(name, default, ("postgresql", "postgres"))
-    try:
-        parts = urlsplit(value)
-        port = parts.port
-    except ValueError:
-        raise BadSetting(name, value, "a URL such as postgresql://user:password@host:5432/name") from None
+    parts = urlsplit(value)
     options: dict[str, Any] = dict(parse_qsl(parts.query))
     if not parts.path.strip("/"):
         raise BadSetting(name, value, "a URL that ends in the name of a database")
@@ -116,6 +134,6 @@ def database(name: str, default: str) -> dict[str, Any]:
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
         "HOST": options.pop("host", parts.hostname or ""),
-        "PORT": str(port or options.pop("port", "")),
+        "PORT": str(parts.port or options.pop("port", "")),
         "OPTIONS": options,
     }
