@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 from django.contrib.auth.models import User
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from ninja import NinjaAPI, Router, Schema
 from ninja.errors import AuthenticationError, HttpError, ValidationError
@@ -190,6 +191,10 @@ def build() -> NinjaAPI:
     def on_retrieval(request: HttpRequest, error: RetrievalError) -> HttpResponse:
         told = SearchUnavailable()
         return error_response(told.status, told.code, str(told), told.retry_after)
+
+    @api.exception_handler(RequestDataTooBig)
+    def on_too_big(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
+        return error_response(413, "too_large", "The request is too large.")
 
     @api.exception_handler(AuthenticationError)
     def on_authentication(request: HttpRequest, error: AuthenticationError) -> HttpResponse:

@@ -405,6 +405,26 @@ async def test_http_gives_one_json_body_or_a_stream(cast, settings, tmp_path):
     assert {"lexical_rank", "vector_rank", "score"} <= set(found.json()[0])
 
 
+async def test_every_error_of_the_http_interface_has_one_form(cast, settings, tmp_path):
+    token = await sync_to_async(tokens.create)(cast.member)
+    headers = {"authorization": f"Bearer {token}"}
+    huge = json.dumps({"question": "x" * settings.DATA_UPLOAD_MAX_MEMORY_SIZE})
+    async with process(settings, tmp_path):
+        client = AsyncClient()
+        answers = [
+            await client.get("/api/v1/nowhere"),
+            await client.get("/api/v1/ask"),
+            await client.delete("/api/v1/search"),
+            await client.post("/api/v1/ask", huge, content_type="application/json", headers=headers),
+        ]
+        page = await client.get("/nowhere")
+    assert [answer.status_code for answer in answers] == [404, 405, 405, 413]
+    assert answers[1]["Allow"] == "POST"
+    for answer in answers:
+        assert set(answer.json()["error"]) == {"code", "message"}
+    assert page["Content-Type"].startswith("text/html")
+
+
 async def test_older_turns_are_told_by_their_gists_and_only_while_readable(cast, settings, tmp_path):
     settings.FAST_MODEL = "fast"
     async with (
