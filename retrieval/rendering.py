@@ -2,19 +2,34 @@
 
 import nh3
 from markdown_it import MarkdownIt
+from markdown_it.rules_core import StateCore
 
 _TAGS = {
-    *("p", "br", "hr", "blockquote", "strong", "em", "code", "pre"),
+    *("p", "br", "hr", "blockquote", "code", "pre"),
     *("ul", "ol", "li", "table", "thead", "tbody", "tr", "th", "td", "h3", "h4", "h5", "h6"),
 }
 _MARKDOWN = (
     MarkdownIt("commonmark", {"html": False, "breaks": True})
     .enable("table")
-    # A text that begins with "# " or is underlined is no heading of the page, and no picture is fetched.
-    .disable(["heading", "lheading", "image", "link", "autolink", "reference", "entity"])
+    # A text that begins with "# " or is underlined is no heading of the page, no picture is fetched, and the signs of
+    # `__init__` and `C:\_temp` are the text's own: what was marked in the original came without its marks.
+    .disable(
+        ["heading", "lheading", "image", "link", "autolink", "reference", "entity", "emphasis", "escape"]
+    )
 )
+
+
+def _keep_numbers(state: StateCore) -> None:
+    """Items keep the numbers that the text has: a passage may begin with the fifth, and "1984. A novel" is no first
+    item."""
+    for token in state.tokens:
+        if token.type == "list_item_open" and token.info:
+            token.attrSet("value", token.info)
+
+
+_MARKDOWN.core.ruler.push("keep_numbers", _keep_numbers)
 
 
 def to_html(text: str) -> str:
     """Lists, tables and code as such, everything else as text. No links, pictures or scripts."""
-    return nh3.clean(_MARKDOWN.render(text), tags=_TAGS, attributes={})
+    return nh3.clean(_MARKDOWN.render(text), tags=_TAGS, attributes={"li": {"value"}})
