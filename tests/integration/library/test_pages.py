@@ -127,6 +127,16 @@ def test_a_long_document_opens_at_the_part_of_its_passage(librarian, add, cast):
     assert f"chunk-{last.pk}" in librarian.get(f"/d/{document.pk}/?chunk={last.pk}").content.decode()
 
 
+def test_a_newer_version_that_failed_is_not_said_to_be_on_its_way(librarian, add, cast):
+    document = add(TEXT)
+    library.replace(document, "a.md", [b""])
+    assert "on its way" in librarian.get(f"/d/{document.pk}/").content.decode()
+    indexing.index_document(document.pk)
+    page = librarian.get(f"/d/{document.pk}/").content.decode()
+    assert "failed: The file is empty." in page
+    assert "on its way" not in page
+
+
 @pytest.mark.parametrize("chunk", ["1", "x", "9" * 30, "²", "-1"])
 def test_a_passage_that_is_gone_is_said_to_be(librarian, add, cast, chunk):
     document = add(TEXT)
