@@ -72,12 +72,15 @@ def visible_documents(user: "User | AnonymousUser") -> QuerySet[Document]:
 
 
 def may_change(user: "User | AnonymousUser", document: Document) -> bool:
-    return (
-        user.has_perm("retrieval.change_document") and visible_documents(user).filter(pk=document.pk).exists()
-    )
+    return user.has_perm("retrieval.change_document") and _kept(user).filter(pk=document.pk).exists()
 
 
 def may_delete(user: "User | AnonymousUser", document: Document) -> bool:
-    return (
-        user.has_perm("retrieval.delete_document") and visible_documents(user).filter(pk=document.pk).exists()
-    )
+    return user.has_perm("retrieval.delete_document") and _kept(user).filter(pk=document.pk).exists()
+
+
+def _kept(user: "User | AnonymousUser") -> QuerySet[Document]:
+    """Those that stand where the user reads, or in a collection of the user's own making. An upload is not enough:
+    others may have replaced it since, and who moves it to where they read would read that."""
+    readable = Q(collection_id__in=scope_for(user).collection_ids)
+    return visible_documents(user).filter(readable | Q(collection__created_by=user.pk))

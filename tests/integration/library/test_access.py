@@ -207,6 +207,27 @@ ACTIONS = ("retry", "replace", "move", "delete")
 
 
 @pytest.mark.parametrize("action", ACTIONS)
+def test_an_uploader_who_may_not_read_any_more_changes_nothing(
+    cast, as_user, api, add, board, people, action
+):
+    document = add(TEXT, to=board, by=cast.librarian)  # and replaced since by somebody who reads it
+    path = f"/library/{document.pk}/{action}/"
+    response = as_user(cast.librarian).post(path, {"collection": "people", "file": upload("other")})
+    assert response.status_code == 403
+    assert api("librarian", "delete", f"/api/v1/documents/{document.pk}")[0] == 403
+    document.refresh_from_db()
+    assert (document.collection, document.status) == (board, "ready")
+
+
+def test_a_librarian_moves_what_is_in_a_collection_of_their_own_making(cast, as_user, add, people):
+    mine = Collection.objects.create(slug="mine", created_by=cast.librarian)
+    document = add(TEXT, to=mine, by=cast.librarian)
+    as_user(cast.librarian).post(f"/library/{document.pk}/move/", {"collection": "people"})
+    document.refresh_from_db()
+    assert document.collection == people
+
+
+@pytest.mark.parametrize("action", ACTIONS)
 def test_members_and_strangers_may_do_nothing(cast, as_user, document, action):
     found = {}
     for who in ("member", "stranger"):

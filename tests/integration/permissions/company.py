@@ -213,7 +213,8 @@ class Company:
         allowed = self.model.keeps(user, document) and self.model.may_add(user, collection)
         if not allowed:
             refused = self.readers[user].browser.post(path, data)
-            assert refused.status_code == self._refusal(user, seen=False, first=403, off=302)
+            seen = self.model.follows(user, document) and not self.model.keeps(user, document)
+            assert refused.status_code == self._refusal(user, seen=seen, first=403, off=302)
         elif collection == document.collection:
             assert self.readers[user].browser.post(path, data).status_code == 302
         else:

@@ -72,7 +72,8 @@ class Model:
         )
 
     def keeps(self, user: str, document: Document) -> bool:
-        return user in (ROOT, KEEPER) and self.follows(user, document)
+        """May replace, move and delete."""
+        return user in (ROOT, KEEPER) and self.reads(user, document)
 
     def may_add(self, user: str, collection: str) -> bool:
         return user in (ROOT, KEEPER) and collection in self.collections(user)
