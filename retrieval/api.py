@@ -113,10 +113,10 @@ def _visible(user: User, document_id: UUID) -> Document:
 
 
 def _collection(user: User, slug: str) -> Collection:
-    found = permissions.writable_collections(user).filter(slug=slug).first()
+    found = library.named(permissions.writable_collections(user), slug)
     if found is not None:
         return found
-    unknown = not Collection.objects.filter(slug=slug).exists()
+    unknown = library.named(Collection.objects.all(), slug) is None
     if unknown and permissions.may_create_collections(user) and slug and slug == library.slug_of(slug):
         return library.create_collection(user, slug)
     raise HttpError(404, "There is no such collection that you may add to.")

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.contrib.auth.models import Group
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.db.models.signals import pre_delete
 from django.utils import timezone
 from django.utils.text import slugify
@@ -101,6 +102,11 @@ def create_collection(
     if created and groups:
         made.groups.set(groups)
     return made
+
+
+def named(collections: QuerySet[Collection], slug: str) -> Collection | None:
+    """That of the slug, which may be whatever somebody sent: Postgres takes no null character."""
+    return None if "\0" in slug else collections.filter(slug=slug).first()
 
 
 def slug_of(name: str) -> str:

@@ -108,7 +108,7 @@ def _documents(user: User, collection: Collection | None) -> QuerySet[Document]:
 def states(request: HttpRequest) -> HttpResponse:
     """The states of one page of documents, for a page whose socket was gone for a while."""
     user = _user(request)
-    collection = Collection.objects.filter(slug=request.GET.get("collection", "")).first()
+    collection = keeping.named(Collection.objects.all(), request.GET.get("collection", ""))
     page = Paginator(_documents(user, collection), DOCUMENTS_A_PAGE).get_page(request.GET.get("page"))
     return JsonResponse({"documents": [document_state(each) for each in page]})
 
