@@ -25,8 +25,13 @@ HEADING_MOST = 200
 
 _FRONT = re.compile(r"\A---[^\S\n]*\n(.*?)\n(?:---|\.\.\.)[^\S\n]*(?:\n|\Z)", re.DOTALL)
 _FRONT_TITLE = re.compile(r"^title:[^\S\n]*(.+)$", re.MULTILINE | re.IGNORECASE)
-_TEMPLATE = re.compile(r"<%.*?%>|\{%.*?%\}", re.DOTALL)
-_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+# Comments and a template's tags, unless they are code (the first group), where they are what is written about.
+_UNSEEN = re.compile(
+    r"(^[ \t>]*(?P<fence>`{3,}|~{3,})[^`\n]*$.*?(?:^[ \t>]*(?P=fence)[`~]*[ \t]*$|\Z)"
+    r"|(?P<ticks>`+)[^`\n]+(?P=ticks)(?!`))"
+    r"|<!--.*?-->|<%.*?%>|\{%.*?%\}",
+    re.DOTALL | re.MULTILINE,
+)
 _PARSER = MarkdownIt("commonmark").enable("table")
 _PARSER.normalizeLink = str  # type: ignore[assignment, method-assign]  # addresses are left out, in whatever spelling
 
@@ -38,7 +43,11 @@ def parse_markdown(text: str, title: str = "", media_type: str = "text/markdown"
         text = text[front.end() :]
         if named := _FRONT_TITLE.search(front[1]):
             title = title or one_line(named[1]).strip("\"'")
-    text = _TEMPLATE.sub("", _COMMENT.sub("", text))
+    return parse_commonmark(_UNSEEN.sub(lambda found: found[1] or "", text), title, media_type)
+
+
+def parse_commonmark(text: str, title: str = "", media_type: str = "text/markdown") -> ParsedDocument:
+    """Without front matter, comments and templates."""
     blocks = _Blocks().of(_PARSER.parse(text))
     title = title or next((block.text for block in blocks if block.kind == HEADING and block.level == 1), "")
     return ParsedDocument(title, tuple(blocks), media_type)
@@ -72,7 +81,8 @@ class _Blocks:
         if token.type == "bullet_list_open":
             self.numbers.append(None)
         elif token.type == "ordered_list_open":
-            self.numbers.append(int(token.attrGet("start") or 1))
+            start = token.attrGet("start")
+            self.numbers.append(1 if start is None else int(start))
         elif token.type in {"bullet_list_close", "ordered_list_close"}:
             self.numbers.pop()
         elif token.type == "list_item_open":

@@ -1,0 +1,30 @@
+"""Markdown that is about markup."""
+
+from retrieval.ingestion.blocks import CODE, HEADING, ITEM, TEXT
+from retrieval.ingestion.parsing import parse
+
+
+def blocks(text: str) -> list[tuple[str, str]]:
+    return [(block.kind, block.text) for block in parse(text.encode(), "page.md").blocks]
+
+
+def test_code_keeps_its_templates_and_comments():
+    text = "```jinja\n{% for x in xs %}\n{{ x }}\n```\n\n~~~html\n<!-- a -->\n~~~\n\nWrite `<%= b %>`.\n"
+    assert blocks(text) == [
+        (CODE, "{% for x in xs %}\n{{ x }}"),
+        (CODE, "<!-- a -->"),
+        (TEXT, "Write <%= b %>."),
+    ]
+
+
+def test_templates_and_comments_around_code_are_left_out():
+    text = "{% note %}\n# A\n\n```\nb\n```\n\n<!--\n```\nc\n```\n-->\nd {# #}\n{% endnote %}\n"
+    assert blocks(text) == [(HEADING, "A"), (CODE, "b"), (TEXT, "d {# #}")]
+
+
+def test_a_list_begins_with_its_own_number():
+    assert blocks("0. Prepare\n1. Begin\n\n7) Go on\n") == [
+        (ITEM, "0. Prepare"),
+        (ITEM, "1. Begin"),
+        (ITEM, "7. Go on"),
+    ]
