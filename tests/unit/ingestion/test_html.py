@@ -1,0 +1,62 @@
+"""HTML: all that a reader sees, and each value under its heading."""
+
+import pytest
+
+from retrieval.ingestion.blocks import CODE, HEADING, TABLE, TEXT
+from retrieval.ingestion.parsing import parse
+
+
+def blocks(body: str) -> list[tuple[str, str]]:
+    document = parse(f"<html><body>{body}</body></html>".encode(), "page.html")
+    return [(block.kind, block.text) for block in document.blocks]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Use List<String> in the <main> part.",
+        "# is no heading",
+        "1. is no item",
+        "{% if %} and <!-- this --> are shown",
+        "[a](b) is shown, `c` and ~~d~~ too",
+    ],
+)
+def test_text_that_looks_like_marks_is_kept(text):
+    escaped = text.replace("<", "&lt;").replace(">", "&gt;")
+    assert blocks(f"<p>{escaped}</p>") == [(TEXT, text)]
+
+
+def test_code_keeps_its_templates_and_comments():
+    assert blocks("<pre>{% if x %}\n&lt;!-- y --&gt;</pre>") == [(CODE, "{% if x %}\n<!-- y -->")]
+
+
+def test_a_bar_in_a_cell_takes_no_other_cell_away():
+    rows = "<tr><th>Sign</th><th>Means</th></tr><tr><td>a|b</td><td><code>c|d</code></td></tr>"
+    assert blocks(f"<table>{rows}</table>") == [
+        (TABLE, "| Sign | Means |\n| --- | --- |\n| a\\|b | c\\|d |"),
+    ]
+
+
+def test_cells_stand_under_their_headings_whatever_spans_rows():
+    rows = (
+        "<tr><th>Grade</th><th>Year</th><th>Pay</th></tr>"
+        "<tr><td rowspan=2>A</td><td>2023</td><td rowspan=3>10</td></tr>"
+        "<tr><td>2024</td></tr><tr><td>B</td><td>2025</td></tr>"
+    )
+    ((_, table),) = blocks(f"<table>{rows}</table>")
+    assert table.split("\n")[2:] == ["| A | 2023 | 10 |", "|  | 2024 |  |", "| B | 2025 |  |"]
+
+
+def test_tables_that_only_place_things_are_parts_of_the_page():
+    inner = "<table><tr><th>City</th><th>Limit</th></tr><tr><td>Bonn</td><td>140</td></tr></table>"
+    page = f"<table><tr><td><h2>Hotels</h2><p>Book early.</p></td><td>{inner}</td></tr></table>"
+    assert blocks(page) == [
+        (HEADING, "Hotels"),
+        (TEXT, "Book early."),
+        (TABLE, "| City | Limit |\n| --- | --- |\n| Bonn | 140 |"),
+    ]
+
+
+def test_the_header_of_an_article_is_no_banner():
+    article = "<article><header><h1>Leave</h1></header><p>25 days.</p></article>"
+    assert blocks(f"<header>Contoso</header>{article}") == [(HEADING, "Leave"), (TEXT, "25 days.")]
