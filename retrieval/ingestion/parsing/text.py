@@ -24,6 +24,8 @@ _NUMBERED = re.compile(r"^\d+(\.\d+)*\.?\s+[^\W\d_]")
 _BULLET = re.compile(r"^(?:[-*+•▪◦‣·–]|\d{1,3}[.)]|[a-z][.)])\s+\S")
 _SHORT = 80
 _DELIMITERS = ",;\t|"
+_STATED = re.compile(r"\s*\"?sep=([,;\t|])\"?[ \t]*\r?\n", re.IGNORECASE)  # for Excel, in the first line
+_SAMPLE, _ROWS = 20_000, 30
 
 
 def parse_text(text: str) -> ParsedDocument:
@@ -61,6 +63,8 @@ def _heading(line: str) -> bool:
 def parse_csv(text: str, delimiter: str, limits: Limits) -> ParsedDocument:
     """A table whose first row is the header."""
     rows: list[list[str]] = []
+    stated = _STATED.match(text)
+    text = text[stated.end() :] if stated else text
     for row in csv.reader(io.StringIO(clean(text)), delimiter=delimiter):
         rows.append(row)
         if len(rows) > limits.rows:
@@ -72,19 +76,29 @@ def parse_csv(text: str, delimiter: str, limits: Limits) -> ParsedDocument:
 def csv_delimiter(text: str) -> str:
     """The delimiter if the text is a table: at least two rows, each of the same two or more fields. Else
     empty."""
-    lines = [line for line in text[:20_000].split("\n")[:30] if line.strip()]
-    if len(text) > 20_000:
+    if stated := _STATED.match(text):
+        return stated[1]
+    lines = clean(text[:_SAMPLE]).split("\n")
+    if len(text) > _SAMPLE:
         lines = lines[:-1]
-    if len(lines) < 2:
-        return ""
     for delimiter in _DELIMITERS:
-        try:
-            widths = [len(row) for row in csv.reader(lines, delimiter=delimiter, strict=True)]
-        except csv.Error:
-            continue
-        if widths and widths[0] >= 2 and len(set(widths)) == 1:
+        widths = _widths(lines, delimiter, whole=len(text) <= _SAMPLE)
+        if len(widths) >= 2 and widths[0] >= 2 and len(set(widths)) == 1:
             return delimiter
     return ""
+
+
+def _widths(lines: list[str], delimiter: str, *, whole: bool) -> list[int]:
+    """How many fields each of the first rows has; none when they are no rows. A row may take many lines, and the last
+    one more than there are unless they are the `whole` text."""
+    widths: list[int] = []
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    try:
+        for row in itertools.islice((row for row in reader if any(map(str.strip, row))), _ROWS):
+            widths.append(len(row))
+    except csv.Error:
+        return [] if whole or reader.line_num < len(lines) else widths
+    return widths
 
 
 csv.field_size_limit(10_000_000)
