@@ -9,7 +9,7 @@ from pathlib import PurePath
 
 from retrieval.errors import DocumentDamaged, DocumentEmpty, DocumentError, DocumentTooLarge, ParserLimit
 from retrieval.ingestion.blocks import Limits, ParsedDocument, megabytes, one_line
-from retrieval.ingestion.parsing.detection import Kind, detect
+from retrieval.ingestion.parsing.detection import Kind, detect, is_html, refuse_mail
 from retrieval.ingestion.parsing.docx import parse_docx
 from retrieval.ingestion.parsing.encodings import decode
 from retrieval.ingestion.parsing.html import parse_html
@@ -22,9 +22,6 @@ from retrieval.ingestion.parsing.xlsx import parse_xlsx
 
 DEFAULTS = Limits()
 
-_HTML = re.compile(r"<(?:!doctype\s+html|html|head|body|article|main)\b", re.IGNORECASE)
-_TAGS = re.compile(r"</(?:p|div|table|ul|ol|h[1-6]|span|td)>", re.IGNORECASE)
-_XML = re.compile(r"\s*<\?xml\b")
 _MARKDOWN = re.compile(r"^(?:#{1,6} \S|```|\* \S|- \S|\d\. \S|> \S|\|.*\|$|\S.*\]\(\S+\))", re.MULTILINE)
 _MARKDOWN_NAMES = {".md", ".markdown", ".mdx", ".erb", ".mdown", ".qmd"}
 
@@ -76,8 +73,9 @@ def _parse_text(text: str, suffix: str, limits: Limits) -> ParsedDocument:
     beginning = text[:4096]
     if suffix in _MARKDOWN_NAMES:
         return parse_markdown(text)
-    if _HTML.search(beginning) or _XML.match(beginning) or len(_TAGS.findall(beginning)) >= 2:
+    if is_html(beginning, suffix):
         return parse_html(text)
+    refuse_mail(beginning)
     if suffix in {"", ".csv", ".tsv", ".tab", ".txt"} and (delimiter := csv_delimiter(text)):
         return parse_csv(text, delimiter, limits)
     if suffix not in {".csv", ".tsv", ".log"} and len(_MARKDOWN.findall(beginning)) >= 3:

@@ -1,5 +1,6 @@
 """What a file is, told by its first bytes and, for zip files, by its members."""
 
+import re
 from enum import Enum
 
 from retrieval.errors import DocumentEncrypted, DocumentUnsupported
@@ -50,6 +51,15 @@ _REFUSED = (
     (b"\x7fELF", "This is a program, not a document."),
     (b"MZ", "This is a program, not a document."),
 )
+_HTML_NAMES = {".html", ".htm", ".xhtml", ".shtml", ".php", ".asp", ".aspx", ".jsp"}
+_TAG = re.compile(r"</?[a-z][^<>]*>", re.IGNORECASE)
+_HTML = re.compile(
+    r"\s*(?:<!--.*?-->\s*)*<(?:\?xml|!doctype\s+html|html|head|body|article|main)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_PARTS = re.compile(r"</(?:p|div|table|ul|ol|h[1-6]|span|td)>", re.IGNORECASE)
+_HEADERS = re.compile(r"(?:From .*\n)?(?:[A-Za-z][A-Za-z0-9-]*:.*\n(?:[ \t].*\n)*)+")
+_SENT = re.compile(r"^(?:MIME-Version|Message-ID|Received):", re.IGNORECASE | re.MULTILINE)
 
 
 def detect(data: bytes, limits: Limits) -> Kind:
@@ -64,6 +74,22 @@ def detect(data: bytes, limits: Limits) -> Kind:
         if data.startswith(magic) and not (magic == b"MZ" and data.isascii()):
             raise DocumentUnsupported(reason)
     return Kind.TEXT
+
+
+def is_html(beginning: str, suffix: str) -> bool:
+    """Whether a text that begins so is a page, or a part of one. A tag in the midst does not make it one: the text may
+    be about tags."""
+    if suffix in _HTML_NAMES:
+        return bool(_TAG.search(beginning))
+    begins = beginning.lstrip("\ufeff \t\r\n").startswith("<")
+    return begins and bool(_HTML.match(beginning) or len(_PARTS.findall(beginning)) >= 2)
+
+
+def refuse_mail(beginning: str) -> None:
+    """Raises DocumentUnsupported for a message as it was sent: most of it may be files in Base64."""
+    headers = _HEADERS.match(beginning.replace("\r\n", "\n"))
+    if headers and _SENT.search(headers[0]):
+        raise DocumentUnsupported("This is an e-mail. Save it as PDF, HTML or text and try again.")
 
 
 def _zipped(archive: Archive) -> Kind:
