@@ -23,8 +23,18 @@ _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _STRICT = b"http://purl.oclc.org/ooxml/wordprocessingml/main"
 _MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 _SKIPPED = {f"{_W}del", f"{_W}moveFrom", f"{_W}instrText", f"{_W}delText", f"{_W}pPr", f"{_W}rPr"}
-_FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
+_MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
+_FALLBACK = f"{_MC}Fallback"
+_MATH = "{http://schemas.openxmlformats.org/officeDocument/2006/math}t"
+_BOX = f"{_W}txbxContent"
+# What stands around paragraphs, rows and cells: content controls, tracked insertions, newer and older wordings.
+_AROUND = {
+    *(f"{_W}{name}" for name in ("sdt", "sdtContent", "ins", "moveTo", "customXml", "smartTag")),
+    f"{_MC}AlternateContent",
+    f"{_MC}Choice",
+}
 _HEADING_MOST = 200
+_COLUMNS = 63  # Word's own limit
 
 
 def parse_docx(data: bytes, limits: Limits) -> ParsedDocument:
@@ -87,26 +97,38 @@ def _blocks(parent: etree._Element, styles: dict[str, str]) -> Iterator[Block]:
         elif child.tag == f"{_W}tbl":
             if block := table_block(list(_rows(child))):
                 yield block
-        elif child.tag in {f"{_W}sdt", f"{_W}sdtContent", f"{_W}ins", f"{_W}customXml", f"{_W}smartTag"}:
+        elif child.tag in _AROUND:
             yield from _blocks(child, styles)
 
 
 def _paragraph(paragraph: etree._Element, styles: dict[str, str]) -> Iterator[Block]:
-    text = tidy("".join(_text(paragraph)))
-    properties = paragraph.find(f"{_W}pPr")
+    """The paragraph, then the boxes that hang on it; their headings are plain text, for they head no section."""
+    if text := tidy("".join(_text(paragraph, boxes=False))):
+        yield _block(text, paragraph.find(f"{_W}pPr"), styles)
+    for box in _boxes(paragraph):
+        for block in _blocks(box, styles):
+            yield block if block.kind != HEADING else Block(TEXT, block.text)
+
+
+def _boxes(element: etree._Element) -> Iterator[etree._Element]:
+    for child in element:
+        if child.tag == _BOX:
+            yield child
+        elif child.tag not in _SKIPPED and child.tag != _FALLBACK:
+            yield from _boxes(child)
+
+
+def _block(text: str, properties: etree._Element | None, styles: dict[str, str]) -> Block:
     kind = _kind(properties, styles)
-    if not text:
-        return
     if kind == "title":
-        yield Block(HEADING, one_line(text), level=1)
-    elif kind.isdigit() and len(text) <= _HEADING_MOST:
-        yield Block(HEADING, one_line(text), level=int(kind))
-    elif kind == "item":
+        return Block(HEADING, one_line(text), level=1)
+    if kind.isdigit() and len(text) <= _HEADING_MOST:
+        return Block(HEADING, one_line(text), level=int(kind))
+    if kind == "item":
         depth = _value(properties, f"{_W}numPr/{_W}ilvl") if properties is not None else ""
         level = int(depth) + 1 if depth.isdigit() else 1
-        yield Block(ITEM, f"{'  ' * min(level - 1, 8)}- {text}", level=level)
-    else:
-        yield Block(TEXT, text)
+        return Block(ITEM, f"{'  ' * min(level - 1, 8)}- {text}", level=level)
+    return Block(TEXT, text)
 
 
 def _kind(properties: etree._Element | None, styles: dict[str, str]) -> str:
@@ -121,12 +143,12 @@ def _kind(properties: etree._Element | None, styles: dict[str, str]) -> str:
     return "item" if properties.find(f"{_W}numPr") is not None else style
 
 
-def _text(element: etree._Element) -> Iterator[str]:
-    """The text as it stands after all tracked changes; boxes inside a paragraph follow it."""
+def _text(element: etree._Element, *, boxes: bool = True) -> Iterator[str]:
+    """The text as it stands after all tracked changes."""
     for child in element:
-        if child.tag in _SKIPPED or child.tag == _FALLBACK:
+        if child.tag in _SKIPPED or child.tag == _FALLBACK or (child.tag == _BOX and not boxes):
             continue
-        if child.tag == f"{_W}t":
+        if child.tag in {f"{_W}t", _MATH}:
             yield child.text or ""
         elif child.tag in {f"{_W}tab", f"{_W}ptab"}:
             yield "\t"
@@ -135,14 +157,34 @@ def _text(element: etree._Element) -> Iterator[str]:
         elif child.tag == f"{_W}noBreakHyphen":
             yield "-"
         else:
-            yield from _text(child)
+            yield from _text(child, boxes=boxes)
             if child.tag == f"{_W}p":
                 yield "\n"
 
 
 def _rows(table: etree._Element) -> Iterator[list[str]]:
-    for row in table.iterchildren(f"{_W}tr"):
-        yield ["".join(_text(cell)) for cell in row.iterchildren(f"{_W}tc", f"{_W}sdt")]
+    """The rows with a value for each column: a cell that spans several is followed by empty ones."""
+    for row in _parts(table, f"{_W}tr"):
+        if row.find(f"{_W}trPr/{_W}del") is not None:
+            continue
+        cells = [""] * _columns(row, f"{_W}trPr/{_W}gridBefore", 0)
+        for cell in _parts(row, f"{_W}tc"):
+            cells.append("".join(_text(cell)))
+            cells += [""] * (_columns(cell, f"{_W}tcPr/{_W}gridSpan", 1) - 1)
+        yield cells
+
+
+def _parts(parent: etree._Element, tag: str) -> Iterator[etree._Element]:
+    for child in parent:
+        if child.tag == tag:
+            yield child
+        elif child.tag in _AROUND:
+            yield from _parts(child, tag)
+
+
+def _columns(element: etree._Element, path: str, default: int) -> int:
+    stated = _value(element, path)
+    return min(int(stated), _COLUMNS) if stated.isascii() and stated.isdigit() else default
 
 
 def _side(root: etree._Element, styles: dict[str, str], seen: set[str]) -> Iterator[Block]:
@@ -157,7 +199,7 @@ def _side(root: etree._Element, styles: dict[str, str], seen: set[str]) -> Itera
 
 def _titled(body: etree._Element | None, styles: dict[str, str]) -> Iterator[tuple[str, str]]:
     for paragraph in list(body.iterchildren(f"{_W}p"))[:20] if body is not None else ():
-        yield one_line("".join(_text(paragraph))), _kind(paragraph.find(f"{_W}pPr"), styles)
+        yield one_line("".join(_text(paragraph, boxes=False))), _kind(paragraph.find(f"{_W}pPr"), styles)
 
 
 def _core_title(archive: Archive) -> str:
