@@ -3,6 +3,7 @@
 import datetime
 import io
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from typing import Any
 
 import openpyxl
@@ -23,10 +24,11 @@ def parse_xlsx(data: bytes, limits: Limits) -> ParsedDocument:
     except (InvalidFileException, KeyError, ValueError, TypeError) as error:
         raise DocumentDamaged("The workbook is damaged: it cannot be opened.") from error
     blocks: list[Block] = []
+    wide: list[str] = []
     left, characters = limits.rows, limits.characters
     for sheet in book.worksheets:
         sheet.reset_dimensions()  # a stated size may be wrong, and be 16,384 columns wide
-        rows = list(_rows(sheet.iter_rows(values_only=True, max_col=_COLUMNS), left))
+        rows = list(_rows(sheet.iter_rows(values_only=True, max_col=_COLUMNS + 1), left))
         left -= len(rows)
         characters -= sum(len(cell) for row in rows for cell in row)
         if left < 0:
@@ -35,10 +37,19 @@ def parse_xlsx(data: bytes, limits: Limits) -> ParsedDocument:
             )
         if characters < 0:
             raise DocumentTooLarge(f"The workbook has more than {limits.characters:,} characters of text.")
-        if block := table_block(rows):
+        if any(row[_COLUMNS:] and row[_COLUMNS] for row in rows):
+            wide.append(one_line(sheet.title))
+        if block := table_block([row[:_COLUMNS] for row in rows]):
             blocks += [Block(HEADING, one_line(sheet.title), level=1), block]
     title = one_line(book.properties.title or "") if book.properties else ""
-    return ParsedDocument(title, tuple(blocks), _MEDIA_TYPE)
+    return ParsedDocument(title, tuple(blocks), _MEDIA_TYPE, warnings=_warnings(wide))
+
+
+def _warnings(wide: list[str]) -> tuple[str, ...]:
+    if not wide:
+        return ()
+    sheets = ", ".join(wide[:5]) + (" …" if len(wide) > 5 else "")
+    return (f"Only the first {_COLUMNS} columns were read of: {sheets}.",)
 
 
 def _rows(rows: Iterable[tuple[Any, ...]], most: int) -> Iterator[list[str]]:
@@ -59,7 +70,13 @@ def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.10g}"
+        return _number(value)
     if isinstance(value, datetime.datetime) and not (value.hour or value.minute or value.second):
         return value.date().isoformat()
     return str(value)
+
+
+def _number(value: float) -> str:
+    """With the 15 digits that Excel keeps, and as it is written by hand where that is not too long."""
+    text = f"{value:.15g}"
+    return f"{Decimal(text):f}" if "e" in text and 1e-10 < abs(value) < 1e21 else text

@@ -1,0 +1,42 @@
+"""Cells as a person would read them."""
+
+import io
+
+import openpyxl
+import pytest
+
+from retrieval.ingestion.blocks import ParsedDocument
+from retrieval.ingestion.parsing import parse
+
+
+def read(rows: list[list[object]], title: str = "Rates") -> ParsedDocument:
+    book = openpyxl.Workbook()
+    book.active.title = title
+    for row in rows:
+        book.active.append(row)
+    made = io.BytesIO()
+    book.save(made)
+    return parse(made.getvalue(), "a.xlsx")
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (123456789.55, "123456789.55"),
+        (98765432101.25, "98765432101.25"),
+        (0.1 + 0.2, "0.3"),
+        (1e16, "10000000000000000"),
+        (0.0000001, "0.0000001"),
+        (1e300, "1e+300"),
+    ],
+)
+def test_numbers_are_neither_rounded_nor_written_with_an_exponent(value, shown):
+    (_, table) = read([["Amount"], [value]]).blocks
+    assert table.text.split("\n")[-1] == f"| {shown} |"
+
+
+def test_columns_that_are_left_out_are_noted():
+    assert read([["name"] * 500]).warnings == ()
+    document = read([["name"] * 501], "Wide")
+    assert document.warnings == ("Only the first 500 columns were read of: Wide.",)
+    assert document.blocks[1].text.split("\n")[0].count("name") == 500
