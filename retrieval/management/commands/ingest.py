@@ -4,7 +4,7 @@ import hashlib
 import os
 import time
 from argparse import ArgumentParser
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -45,7 +45,7 @@ class Command(BaseCommand):
         if collection != library.slug_of(collection):
             raise CommandError(f"{collection!r} cannot be a collection's name: use a-z, 0-9, - and _.")
         target = library.create_collection(None, collection)
-        failures: list[tuple[str, str]] = []
+        closed: list[str] = []
         with Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -54,14 +54,17 @@ class Command(BaseCommand):
             console=Console(stderr=True),
             disable=options["verbosity"] == 0,
         ) as bar:
-            files = list(files_of(paths))
+            files, failures = apart(files_of(paths, lambda error: closed.append(reason_of(error))))
+            named = len(files) + len(failures)
             adding = bar.add_task("Adding", total=len(files))
             documents = []
             for name, path in files:
                 try:
                     documents.append(put(target, name, path))
-                except (DocumentError, OSError) as error:
+                except DocumentError as error:
                     failures.append((name, str(error)))
+                except OSError as error:
+                    failures.append((name, error.strerror or str(error)))
                 bar.advance(adding)
             alone = not worker_runs()
             if alone:
@@ -69,12 +72,11 @@ class Command(BaseCommand):
             elif wait:
                 self._wait(documents, bar)
         failures += failed(documents)
-        for name, reason in failures:
-            self.stderr.write(f"{name}: {reason}")
-        done = len(files) - len(failures)
+        for line in [*closed, *(f"{name}: {reason}" for name, reason in failures)]:
+            self.stderr.write(line)
         state = "are searchable in" if wait or alone else "were added to"
-        self.stdout.write(f"{done} of {len(files)} files {state} {collection}.")
-        if failures:
+        self.stdout.write(f"{named - len(failures)} of {named} files {state} {collection}.")
+        if failures or closed:
             raise SystemExit(1)
 
     def run_from_argv(self, argv: list[str]) -> None:
@@ -113,16 +115,39 @@ class Command(BaseCommand):
                 time.sleep(_POLL_SECONDS)
 
 
-def files_of(paths: Iterable[Path]) -> Iterator[tuple[str, Path]]:
-    """The files and their names: relative to the folder that was named. Hidden ones are left out."""
+def files_of(
+    paths: Iterable[Path], on_closed: Callable[[OSError], None] = lambda error: None
+) -> Iterator[tuple[str, Path]]:
+    """The files and their names: relative to the folder that was named. Hidden ones are left out. `on_closed` hears of
+    folders that cannot be read."""
     for path in paths:
         if path.is_file():
-            yield path.name, path
+            yield library.file_name(path.name), path
             continue
-        for each in sorted(path.rglob("*")):
+        found = (
+            Path(folder, name) for folder, _, names in os.walk(path, onerror=on_closed) for name in names
+        )
+        for each in sorted(found):
             name = each.relative_to(path)
             if each.is_file() and not any(part.startswith(".") for part in name.parts):
-                yield name.as_posix(), each
+                yield library.file_name(name.as_posix()), each
+
+
+def apart(files: Iterable[tuple[str, Path]]) -> tuple[list[tuple[str, Path]], list[tuple[str, str]]]:
+    """The files, each once, and those of a name that another has: it would replace that one's document."""
+    first: dict[str, Path] = {}
+    twice: list[tuple[str, str]] = []
+    for name, path in files:
+        other = first.setdefault(name, path)
+        if not other.samefile(path):
+            twice.append(
+                (str(path), f"{other} has this name, too. Name the folder above both, or another collection.")
+            )
+    return list(first.items()), twice
+
+
+def reason_of(error: OSError) -> str:
+    return f"{error.filename}: {error.strerror}. Nothing in it was added."
 
 
 def put(collection: Collection, name: str, path: Path) -> UUID:

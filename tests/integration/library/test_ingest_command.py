@@ -1,11 +1,12 @@
 """`manage.py ingest` where no worker runs: it does the work itself."""
 
+import os
 from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
 
-from retrieval.models import Collection, Document
+from retrieval.models import Chunk, Collection, Document
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -63,6 +64,32 @@ def test_what_has_not_changed_is_left_alone_and_what_has_is_replaced(folder):
     assert {name: each.pk for name, each in after.items()} == {name: each.pk for name, each in before.items()}
     changed = {name for name in after if after[name].ready_at != before[name].ready_at}
     assert changed == {"leave.md"}
+
+
+def test_a_file_does_not_replace_another_of_its_name(folder):
+    (folder / "rules" / "leave.md").write_text("# Leave\n\nPart-timers get 12 days.\n")
+    status, out, errors = ingest(folder / "rules", folder / "leave.md", "--collection", "people")
+    assert (status, out) == (1, "2 of 3 files are searchable in people.\n")
+    assert f"{folder / 'leave.md'}: {folder / 'rules' / 'leave.md'} has this name, too." in errors
+    assert Document.objects.get(name="leave.md").title == "Leave"
+    assert Chunk.objects.filter(text__contains="12 days").exists()
+
+
+def test_a_file_that_is_named_twice_is_added_once(folder):
+    status, out, _ = ingest(folder / "rules", folder / "rules" / "2026", "--collection", "people")
+    assert (status, out) == (0, "2 of 2 files are searchable in people.\n")
+    status, out, _ = ingest(folder / "leave.md", folder / "leave.md", "--collection", "people")
+    assert (status, out) == (0, "1 of 1 files are searchable in people.\n")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="for root every folder is open")
+def test_a_folder_that_cannot_be_read_is_named(folder):
+    (folder / "broken.pdf").unlink()
+    (folder / "rules").chmod(0)
+    status, out, errors = ingest(folder, "--collection", "people")
+    (folder / "rules").chmod(0o700)
+    assert (status, out) == (1, "1 of 1 files are searchable in people.\n")
+    assert errors == f"{folder / 'rules'}: Permission denied. Nothing in it was added.\n"
 
 
 @pytest.mark.parametrize(
