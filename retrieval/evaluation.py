@@ -76,7 +76,7 @@ def read_set(folder: Path) -> LabelledSet:
             for row in _rows(folder / "queries.jsonl")
             if str(row["_id"]) in relevant
         )
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, TypeError, ValueError) as error:
         raise BadSet(f"{folder} is not a retrieval set: {error!r}") from error
     if not sources or not queries:
         raise BadSet(f"{folder} has no documents, or no question with a relevant one.")

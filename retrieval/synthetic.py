@@ -59,7 +59,7 @@ class Collection:
 def passages_of(folder: Path) -> list[str]:
     """The paragraphs of the folder's Markdown and text files, joined to passages of about 800 characters."""
     found: list[str] = []
-    for path in sorted(p for p in folder.rglob("*") if p.suffix in {".md", ".txt"}):
+    for path in sorted(p for p in folder.rglob("*") if p.suffix in {".md", ".txt"} and p.is_file()):
         held = ""
         for paragraph in re.split(r"\n\s*\n", path.read_text(errors="replace")):
             if held and len(held) + len(paragraph) > PASSAGE_CHARACTERS:
@@ -76,9 +76,9 @@ def sentences_of(passages: Sequence[str]) -> list[str]:
 
 
 def sizes(chunks: int, collections: int, skew: bool) -> list[int]:
-    """Rows of each collection: the skewed shares above (for 20), else equal ones."""
-    if skew and collections == len(SHARES):
-        others = [max(1, int(share * chunks)) for share in SHARES[1:]]
+    """Rows of each collection: the skewed shares above (for 20, where there are enough chunks), else equal ones."""
+    others = [max(1, int(share * chunks)) for share in SHARES[1:]]
+    if skew and collections == len(SHARES) and chunks > sum(others):
         return [chunks - sum(others), *others]
     return [chunks // collections + (place < chunks % collections) for place in range(collections)]
 

@@ -69,6 +69,13 @@ def test_a_folder_that_is_no_set_is_named(tmp_path):
         call_command("evaluate", str(tmp_path))
 
 
+@pytest.mark.parametrize("row", ["[1]", "7", '"text"', "{}", "{"])
+def test_a_row_that_is_no_document_makes_no_set(folder, row):
+    (folder / "corpus.jsonl").write_text(row)
+    with pytest.raises(CommandError, match="not a retrieval set"):
+        call_command("evaluate", str(folder))
+
+
 def test_an_interrupted_evaluation_leaves_nothing(folder):
     held: list[int] = []
     with pytest.raises(KeyboardInterrupt):

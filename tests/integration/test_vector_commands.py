@@ -70,6 +70,27 @@ def test_generate_fills_an_empty_library_and_refuses_another(folder, tmp_path, l
         )
 
 
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--chunks", "0"], "must be 1 or more"),
+        (["--chunks", "9", "--collections", "0"], "must be 1 or more"),
+        (["--chunks", "99", "--passages", "0"], "must be 1 or more"),
+        (["--chunks", "99", "--vectors", __file__], "no file of vectors"),
+        (["--chunks", "99", "--vectors", "nowhere/a.npy"], "no such folder"),
+    ],
+)
+def test_generate_says_what_it_cannot_do(folder, arguments, says):
+    (folder / "gone.md").symlink_to(folder / "nowhere")
+    with pytest.raises(CommandError, match=says):
+        call_command("generate", "--from", str(folder), *arguments, verbosity=0)
+
+
+def test_generate_divides_a_few_chunks_equally(folder, library):
+    call_command("generate", "--chunks", "9", "--from", str(folder), verbosity=0)
+    assert library.count("retrieval_chunk") == 9
+
+
 def test_generate_needs_documents_to_draw_from(tmp_path):
     with pytest.raises(CommandError, match=r"no \.md or \.txt"):
         call_command("generate", "--chunks", "10", "--from", str(tmp_path))

@@ -37,6 +37,8 @@ class Command(BaseCommand):
         parser.add_argument("--seed", type=int, default=1)
 
     def handle(self, *, chunks: int, folder: Path, collections: int, **options: Any) -> None:
+        if min(chunks, collections, options["passages"]) < 1:
+            raise CommandError("--chunks, --collections and --passages must be 1 or more.")
         random = np.random.default_rng(options["seed"])
         passages = synthetic.passages_of(folder)
         if not passages:
@@ -62,8 +64,9 @@ class Command(BaseCommand):
 
     def vectors(self, passages: list[str], path: Path | None, bar: Progress) -> Vectors:
         if path and path.exists():
-            loaded: Vectors = np.load(path)
-            return loaded
+            return read_vectors(path)
+        if path and not path.parent.is_dir():
+            raise CommandError(f"{path}: there is no such folder.")
         embedder = configured()
         parts = []
         for start in bar.track(range(0, len(passages), EMBEDDED_AT_ONCE), description="Embedding"):
@@ -72,3 +75,11 @@ class Command(BaseCommand):
         if path:
             np.save(path, made)
         return made
+
+
+def read_vectors(path: Path) -> Vectors:
+    try:
+        loaded: Vectors = np.load(path)
+    except (OSError, ValueError) as error:
+        raise CommandError(f"{path}: this is no file of vectors. Remove it to have it made.") from error
+    return loaded
