@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -52,7 +53,7 @@ def stored(pieces: Iterable[bytes]) -> Iterator[Stored]:
     handle, draft = tempfile.mkstemp(prefix=_DRAFT, dir=_root())
     try:
         with os.fdopen(handle, "wb") as file:
-            made = _write(file.fileno(), pieces)
+            made = _write(file, pieces)
         with transaction.atomic():
             _lock(made.content_hash)
             path = path_of(made.content_hash)
@@ -63,7 +64,7 @@ def stored(pieces: Iterable[bytes]) -> Iterator[Stored]:
         Path(draft).unlink(missing_ok=True)
 
 
-def _write(to: int, pieces: Iterable[bytes]) -> Stored:
+def _write(to: BinaryIO, pieces: Iterable[bytes]) -> Stored:
     digest = hashlib.sha256()
     size = 0
     for piece in pieces:
@@ -71,8 +72,9 @@ def _write(to: int, pieces: Iterable[bytes]) -> Stored:
         if size > max_bytes():
             raise DocumentTooLarge(f"The file is over the limit of {megabytes(max_bytes())}.")
         digest.update(piece)
-        os.write(to, piece)
-    os.fsync(to)
+        to.write(piece)  # all of it: on a full disk os.write() writes a part and says nothing
+    to.flush()
+    os.fsync(to.fileno())
     return Stored(digest.hexdigest(), size)
 
 
