@@ -10,6 +10,7 @@ from prometheus_client import REGISTRY
 from answering import metrics as answering_metrics
 from answering.budgets import Budgets
 from retrieval import metrics as retrieval_metrics
+from retrieval.ingestion import storage
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -93,3 +94,9 @@ def test_links_between_pages_lead_somewhere() -> None:
         if not (path.parent / target).exists()
     ]
     assert not broken
+
+
+def test_the_folder_of_originals_is_the_one_to_back_up():
+    folder = storage.path_of("0" * 64).parents[1].name
+    (backup,) = (line for line in page("configuration.md").splitlines() if line.startswith("A backup is"))
+    assert f"`DATA_DIR/{folder}`" in backup
