@@ -19,6 +19,19 @@ _MARKS = (
 _SAMPLE = 64 * 1024
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f\ufffd]")
 _DECLARED = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?([A-Za-z0-9_\-]{3,20})""", re.IGNORECASE)
+# Between these and cp1252 only the frequency of accents decides, which says nothing where there are hardly any.
+_LATIN = {
+    "cp1250",
+    "cp1254",
+    "cp1257",
+    "cp1258",
+    "iso8859_2",
+    "iso8859_4",
+    "iso8859_13",
+    "iso8859_16",
+    "mac_latin2",
+}
+_FEW = 0.02
 _MULTIBYTE = ("cp932", "gb18030", "euc_jp", "euc_kr", "big5")
 
 
@@ -81,6 +94,9 @@ def _eight_bit(data: bytes) -> str:
     if high < 0.3 * len(data[:_SAMPLE]) and len(data) < 200 and _decodes(data, "cp1252"):
         return "cp1252"  # too little to guess from: a few accents in a short Western text
     best = from_bytes(data[:_SAMPLE]).best()
+    few = high < _FEW * len(data[:_SAMPLE])
+    if best is not None and best.encoding in _LATIN and few and _decodes(data, "cp1252"):
+        return "cp1252"
     if best is not None and _decodes(data, best.encoding):
         return best.encoding
     return next((name for name in _MULTIBYTE if _decodes(data, name)), "cp1252")

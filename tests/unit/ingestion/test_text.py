@@ -52,3 +52,11 @@ def test_a_message_is_refused_with_advice(first):
 def test_a_text_with_fields_is_no_message():
     text = "Subject: Leave\nFrom: People team\n\nYou get 25 days."
     assert blocks(text, "a.txt")[-1] == (TEXT, "You get 25 days.")
+
+
+def test_a_few_accents_in_an_english_text_are_western():
+    text = (
+        "Employees are expected to be present from nine to five on every working day. " * 8 + "A naïve señor."
+    )
+    ((_, shown),) = [(b.kind, b.text) for b in parse(text.encode("cp1252"), "a.txt").blocks]
+    assert shown == text
