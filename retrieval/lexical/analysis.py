@@ -36,6 +36,7 @@ _SHAPE = bytes(
 _CODE = re.compile(rb"a+(?:-a+)+")
 _BETWEEN_DIGITS = re.compile(r"(?<=\d)[-_./:](?=\d)")
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+_EDGES = re.compile(r"^[\W_]+|[\W_]+$")
 _SEPARATORS = re.compile(r"[-_.@&+/:,]")
 _SIGNED = re.compile(r"(?<!\w)([cCfFjJ])(\+\+|#)")
 _SIGNS = tuple(letter + sign for letter in "cCfFjJ" for sign in ("++", "#"))
@@ -90,7 +91,9 @@ def _codes(text: str) -> list[str]:
 
 @lru_cache(maxsize=1 << 15)
 def _whole(code: str) -> str:
-    code = code.strip("?")  # an unknown letter has the shape of a question mark
+    code = _EDGES.sub(
+        "", code
+    )  # a sign that Latin-1 has not, such as that of the euro, has the shape of a letter
     if "," in code:
         return code.replace(",", "") if _THOUSANDS.fullmatch(code) else ""
     return _SEPARATORS.sub("", _BETWEEN_DIGITS.sub(JOINT, code))

@@ -14,6 +14,8 @@ from retrieval.lexical.stopwords import LANGUAGES
         ("write to jo.doe@acme.com today", "jo.doe@acme.com"),
         ("write to jo.doe@acme.com today", "acme"),
         ("a budget of 10,000 euros", "10000"),
+        ("a budget of €10,000", "10000"),
+        ("a budget of “10,000”", "10000"),
         ("CVE-2024-1234 was fixed", "cve-2024-1234"),
         ("an e‑mail on-call", "email oncall"),
         ("our R&D team writes C++ and C#", "r&d c++ c#"),
