@@ -67,12 +67,13 @@ def drop(cursor: Cursor, *graphs: str) -> None:
 
 
 def rebuild(connection: Connection, table: str) -> None:
-    """New graphs beside the old ones, which serve until they are done."""
+    """New graphs, as dense as they are made today, beside the old ones, which serve until they are done."""
 
     def anew() -> None:
         with connection.cursor() as cursor:
             for name in names(connection, table):
                 drop(cursor, f"{name}_ccnew", f"{name}_ccold")
+                cursor.execute(f"ALTER INDEX {name} SET ({WHOLE if name.endswith('hnsw') else HALF})")
                 cursor.execute(f"REINDEX INDEX CONCURRENTLY {name}")
 
     with_room(connection, table, anew)

@@ -90,7 +90,23 @@ def test_a_graph_that_has_grown_is_divided_in_use(generated):
     assert maintenance.divide(generated, table, 8, least=5000, patience=0)
     assert sorted(graphs.names(generated, table)) == [f"{table}_hnsw0", f"{table}_hnsw1"]
     assert not maintenance.divide(generated, table, 8, least=5000, patience=0)
-    graphs.rebuild(generated, table)
+
+
+def test_graphs_are_rebuilt_as_dense_as_new_ones(generated):
+    def options():
+        return generated.execute(
+            "SELECT relname, reloptions FROM pg_class WHERE relname ~ '_hnsw[01]?$' ORDER BY 1"
+        ).fetchall()
+
+    (table, *_) = [name for name in maintenance.tables(generated) if "copy" not in name]
+    maintenance.divide(generated, table, 8, least=5000, patience=0)
+    new = options()
+    for name in (name for each in maintenance.tables(generated) for name in graphs.names(generated, each)):
+        generated.execute(f"ALTER INDEX {name} SET (ef_construction = 32)")
+    assert options() != new
+    for each in maintenance.tables(generated):
+        graphs.rebuild(generated, each)
+    assert options() == new
 
 
 def test_a_graph_is_built_without_workers_where_they_have_too_little_shared_memory(generated):
