@@ -91,9 +91,8 @@ def _codes(text: str) -> list[str]:
 
 @lru_cache(maxsize=1 << 15)
 def _whole(code: str) -> str:
-    code = _EDGES.sub(
-        "", code
-    )  # a sign that Latin-1 has not, such as that of the euro, has the shape of a letter
+    # A sign that Latin-1 has not, such as that of the euro, has the shape of a letter.
+    code = _EDGES.sub("", code)
     if "," in code:
         return code.replace(",", "") if _THOUSANDS.fullmatch(code) else ""
     return _SEPARATORS.sub("", _BETWEEN_DIGITS.sub(JOINT, code))

@@ -28,7 +28,7 @@ _FRONT_TITLE = re.compile(r"^title:[^\S\n]*(.+)$", re.MULTILINE | re.IGNORECASE)
 # Comments and a template's tags, unless they are code (the first group), where they are what is written about.
 _UNSEEN = re.compile(
     r"(^[ \t>]*(?P<fence>`{3,}|~{3,})[^`\n]*$.*?(?:^[ \t>]*(?P=fence)[`~]*[ \t]*$|\Z)"
-    r"|(?P<ticks>`+)[^`\n]+(?P=ticks)(?!`))"
+    r"|(?<!`)(?P<ticks>`++)[^`\n]+(?P=ticks)(?!`))"
     r"|<!--.*?-->|<%.*?%>|\{%.*?%\}",
     re.DOTALL | re.MULTILINE,
 )

@@ -29,6 +29,11 @@ def error_of_writing(pieces: list[bytes]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*fork:DeprecationWarning"
+)  # of Python 3.12, where threads run
+
+
 @pytest.mark.parametrize("pieces", [[b"x" * (ROOM + 1)], [b"x" * ROOM, b"x"]])
 def test_a_file_that_there_is_no_room_for_is_not_stored_in_part(pieces):
     assert error_of_writing(pieces) == errno.EFBIG
