@@ -17,8 +17,8 @@ import psutil
 from qa_site.account import Account, make_readable, open_the_way
 from qa_site.errors import EmbeddedError
 
-# An index of vectors is read at random: 1M chunks take 2 GB. Memory that is not used is not taken.
-SHARED_BUFFERS_MB = min(2048, max(128, psutil.virtual_memory().total // 2**20 // 8))
+# Graphs of vectors are read at random, and those of 1M chunks take 3 GB. Memory that is not used is not taken.
+SHARED_BUFFERS_MB = min(8192, max(128, psutil.virtual_memory().total // 2**20 // 4))
 POSTGRES_SETTINGS: Mapping[str, str] = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
