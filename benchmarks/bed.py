@@ -122,6 +122,7 @@ async def pipeline(profile: Profile, simulated: Simulated, user: int) -> AsyncIt
         bare = replace(built.parts, lexical=built.legs.lexical, vectors=built.legs.vectors)
         scope = await built.store.scope(user)
         runs = RunManager(built.store, built.redis, Engine(parts))
+        built.recovery.manager = runs  # a run of this process that nobody tends would be answered again
         stack.push_async_callback(runs.aclose)
         yield Pipeline(runs, delayed(bare, profile.search_delay), scope, proxies)
 

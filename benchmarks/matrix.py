@@ -142,6 +142,7 @@ class Stack:
         """Asks one question in a cell, of a pipeline that has had no faults before."""
         generator = Generator(self.upstreams)
         runs = RunManager(self.built.store, self.built.redis, Engine(self._parts(generator)))
+        self.built.recovery.manager = runs
         await self.put("redis", cell["redis"])  # first: the models' pace depends on it
         await asyncio.gather(*(self.put(part, state) for part, state in cell.items()))
         ask = Ask(str(uuid.uuid4()), self.user, text)
