@@ -123,16 +123,9 @@ def _record(run: Run, reply: Reply, terminal: events.Event) -> dict[str, Any]:
         return round(run.marks[name] * 1000, 1) if name in run.marks else None
 
     return {
-        "status": "done" if terminal.type == "done" else "error",
-        "finish": terminal.data.get("finish", ""),
-        "route": terminal.data.get("route", ""),
-        "answer": reply.text if terminal.type == "done" else "",
-        "html": terminal.data.get("html", ""),
-        "citations": reply.frames,
-        "cited": list(terminal.data.get("cited", [])),
+        **events.ending(terminal.type, terminal.data, reply.text, reply.frames),
         "degraded": list(run.degraded),
         "stages": [timing.as_dict() for timing in run.stages],
-        "error": terminal.data.get("code", ""),
         "first_citation_ms": milliseconds("citations"),
         "first_token_ms": milliseconds("token"),
         "usable_ms": milliseconds("usable"),

@@ -34,22 +34,31 @@ def text_of(frames: Sequence[Frame]) -> str:
     return text
 
 
+def ending(
+    kind: str, data: Mapping[str, Any], text: str, citations: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """What is stored of a run's terminal frame, of the type `kind`, and of what it ends."""
+    return {
+        "status": kind,
+        "finish": data.get("finish", ""),
+        "route": data.get("route", ""),
+        "answer": text if kind == "done" else "",
+        "html": data.get("html", ""),
+        "citations": citations,
+        "cited": list(data.get("cited", [])),
+        "error": data.get("code", ""),
+    }
+
+
 def outcome(frames: Sequence[Frame]) -> dict[str, Any]:
     """What is stored of a run that has ended, from its frames alone: all but the times of its first words."""
     last = frames[-1]
     shown = [frame["passages"] for frame in frames if frame["type"] == "citations"]
     return {
-        "status": last["type"],
-        "finish": last.get("finish", ""),
-        "route": last.get("route", ""),
-        "answer": text_of(frames) if last["type"] == "done" else "",
-        "html": last.get("html", ""),
-        "citations": shown[-1] if shown else [],
-        "cited": last.get("cited", []),
+        **ending(last["type"], last, text_of(frames), shown[-1] if shown else []),
         "degraded": last.get("degraded", []),
         "stages": last.get("stages", []),
         "events": list(frames),
-        "error": last.get("code", ""),
         **dict.fromkeys(("first_citation_ms", "first_token_ms", "usable_ms", "total_ms")),
     }
 

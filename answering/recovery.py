@@ -111,8 +111,9 @@ class Recovery:
         self.manager.launch(live, None if before else events.accepted(question.conversation, question.text))
         # A reader may have seen frames that died with the process, under the next numbers. Wherever among them that
         # reader is, the next frame tells the text that is known.
+        known = events.replace(events.text_of(before))
         for _ in range(UNCOPIED):
-            live.log.write(events.replace(events.text_of(before)))
+            live.log.write(known)
         return True
 
     async def _store(self, run: str, frames: list[Frame]) -> bool:

@@ -118,9 +118,8 @@ class Reply:
                 self._known = sorted({*self._known, *shown})
                 if frame["final"]:
                     self.shown, self.frames, self.route = shown, frame["passages"], frame["route"]
-            elif frame["type"] in {"delta", "replace"}:
-                self.text = frame["text"] if frame["type"] == "replace" else self.text + frame["text"]
-                self.provisional = True
+        self.text = events.text_of(frames)
+        self.provisional = bool(self.text)
 
     def offer(self, text: str) -> None:
         """Shows a whole provisional answer, which the first words of a better one replace."""

@@ -58,6 +58,8 @@ def main() -> None:
     options.add_argument("--files", type=int, default=300)
     options.add_argument("--vectors", type=Path, help="to draw on instead of random ones")
     given = options.parse_args()
+    if not given.folder.is_dir():
+        options.error(f"{given.folder} is no folder")
     data = Path(settings.DATA_DIR)
     servers = Servers(data)
     try:

@@ -79,17 +79,17 @@ def rebuild(connection: Connection, table: str) -> None:
     with_room(connection, table, anew)
 
 
-def with_room(connection: Connection, table: str, build: Callable[[], None]) -> None:
+def with_room(connection: Connection, table: str, work: Callable[[], None]) -> None:
     """Builds graphs of a table in memory, where that is much quicker, and on more than one processor.
 
-    The server's processes share that memory, and many containers have 64 MB for it. Where it is too little `build`
+    The server's processes share that memory, and many containers have 64 MB for it. Where it is too little `work`
     is called again, for one processor: it must drop what it left."""
     connection.execute(f"SET maintenance_work_mem = '{megabytes(connection, table)}MB'")
     try:
-        build()
+        work()
     except psycopg.errors.DiskFull:  # so Postgres says that its shared memory is, too
         connection.execute("SET max_parallel_maintenance_workers = 0")
-        build()
+        work()
     finally:
         if not connection.closed:
             connection.execute("RESET maintenance_work_mem; RESET max_parallel_maintenance_workers")

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from retrieval import views
+from retrieval import downloads, views
 
 urlpatterns = [
     path("library/", views.library, name="library"),
@@ -14,5 +14,5 @@ urlpatterns = [
     path("library/<uuid:pk>/move/", views.move, name="document_move"),
     path("library/<uuid:pk>/delete/", views.delete, name="document_delete"),
     path("d/<uuid:pk>/", views.document, name="document"),
-    path("d/<uuid:pk>/file", views.download, name="document_file"),
+    path("d/<uuid:pk>/file", downloads.download, name="document_file"),
 ]
