@@ -54,23 +54,34 @@ def stores() -> Iterator[int]:
 
 
 @dataclass(frozen=True, slots=True)
-class DelayedLexical:
+class SlowLexical:
+    """The real search, whose result is held back until `seconds` have passed since it was asked."""
+
     inner: Lexical
     seconds: float
 
     async def search(self, query: str, scope: AccessScope, k: int) -> Ranking:
-        await asyncio.sleep(self.seconds)
-        return await self.inner.search(query, scope, k)
+        async with lasting(self.seconds):
+            return await self.inner.search(query, scope, k)
 
 
 @dataclass(frozen=True, slots=True)
-class DelayedVectors:
+class SlowVectors:
     inner: Vectors
     seconds: float
 
     async def search(self, vector: Vector, scope: AccessScope, k: int, *, timeout: float) -> Ranking:
-        await asyncio.sleep(self.seconds)
-        return await self.inner.search(vector, scope, k, timeout=timeout)
+        async with lasting(self.seconds):
+            return await self.inner.search(vector, scope, k, timeout=timeout)
+
+
+@asynccontextmanager
+async def lasting(seconds: float) -> AsyncIterator[None]:
+    """Lets what is done in it take so long, if it would take less. Raises at once what it raises."""
+    clock = asyncio.get_running_loop().time
+    end = clock() + seconds
+    yield
+    await asyncio.sleep(end - clock())
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,21 +129,22 @@ async def pipeline(profile: Profile, simulated: Simulated, user: int) -> AsyncIt
         async with asyncio.timeout(INDEX_PATIENCE):
             while built.index_state() is not None:  # noqa: ASYNC110 - a thread's state
                 await asyncio.sleep(0.05)
-        parts = delayed(built.parts, profile.search_delay)
+        parts = slowed(built.parts, profile.search_seconds)
         bare = replace(built.parts, lexical=built.legs.lexical, vectors=built.legs.vectors)
         scope = await built.store.scope(user)
         runs = RunManager(built.store, built.redis, Engine(parts))
         built.recovery.manager = runs  # a run of this process that nobody tends would be answered again
         stack.push_async_callback(runs.aclose)
-        yield Pipeline(runs, delayed(bare, profile.search_delay), scope, proxies)
+        yield Pipeline(runs, slowed(bare, profile.search_seconds), scope, proxies)
 
 
-def delayed(parts: Parts, seconds: float) -> Parts:
-    """The parts with so much added to each leg of the search."""
+def slowed(parts: Parts, seconds: float) -> Parts:
+    """The parts with legs of the search that take so long."""
     if not seconds:
         return parts
-    lexical = DelayedLexical(parts.lexical, seconds)
-    return replace(parts, lexical=lexical, vectors=DelayedVectors(parts.vectors, seconds))
+    return replace(
+        parts, lexical=SlowLexical(parts.lexical, seconds), vectors=SlowVectors(parts.vectors, seconds)
+    )
 
 
 def data_sets() -> Path | None:

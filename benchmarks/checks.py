@@ -37,13 +37,13 @@ def steady(outcome: Outcome) -> list[Check]:
 
 
 def app_overhead(outcome: Outcome, asked: Asked) -> float | None:
-    """Question in -> first byte at the upstream, less the embedding and the delay laid on the searches. The embedding
+    """Question in -> first byte at the upstream, less the embedding and what a search is made to take. The embedding
     starts with the question, while that is stored, and ends with its stage."""
     calls = outcome.of(asked)
     embedded = sum(ended(stage) for stage in asked.stages if stage["stage"] == "embed")
     if not calls or not embedded:
         return None
-    return calls[0][1].arrived - asked.asked - embedded - outcome.profile.search_delay
+    return calls[0][1].arrived - asked.asked - embedded - outcome.profile.search_seconds
 
 
 def ended(stage: Mapping[str, object]) -> float:

@@ -25,8 +25,8 @@ class Change:
 @dataclass(frozen=True, slots=True)
 class Profile:
     """`rate` questions a second until `count` have come; `model` is how both upstreams behave, `a` and `b` what
-    only one of them does. `search_delay` in seconds is added to each leg of the
-    search; `budgets` are in milliseconds; `priorities` are dealt by share; `warm` questions come first and are
+    only one of them does. Each leg of the search takes `search_seconds`, or what it takes if that is more;
+    `budgets` are in milliseconds; `priorities` are dealt by share; `warm` questions come first and are
     not counted; `beside`: the baseline runs at the same time, else after."""
 
     name: str
@@ -38,7 +38,7 @@ class Profile:
     b: Settings = field(default_factory=dict)
     embedder: Settings = field(default_factory=lambda: QUICK)
     changes: Sequence[Change] = ()
-    search_delay: float = 0.0
+    search_seconds: float = 0.0
     budgets: Mapping[str, int] = field(default_factory=dict)
     priorities: Mapping[str, float] = field(default_factory=lambda: {"interactive": 1.0})
     baseline: int = 0
@@ -61,7 +61,7 @@ STEADY = Profile(
     count=800,
     model={"first_token": "fixed:1200", "token_gap": "fixed:10", "tokens": 100},
     embedder={"embedding": "fixed:400"},
-    search_delay=0.150,
+    search_seconds=0.150,
     baseline=200,
     beside=False,
     warm=50,
