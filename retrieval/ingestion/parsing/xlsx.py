@@ -28,7 +28,7 @@ def parse_xlsx(data: bytes, limits: Limits) -> ParsedDocument:
     left, characters = limits.rows, limits.characters
     for sheet in book.worksheets:
         sheet.reset_dimensions()  # a stated size may be wrong, and be 16,384 columns wide
-        rows = list(_rows(sheet.iter_rows(values_only=True, max_col=_COLUMNS + 1), left))
+        rows = list(_rows(sheet.iter_rows(max_col=_COLUMNS + 1), left))
         left -= len(rows)
         characters -= sum(len(cell) for row in rows for cell in row)
         if left < 0:
@@ -56,21 +56,33 @@ def _rows(rows: Iterable[tuple[Any, ...]], most: int) -> Iterator[list[str]]:
     """The rows with a value, at most `most` and one more, as a sign that there are."""
     given = 0
     for row in rows:
-        if any(value not in {None, ""} for value in row):
-            yield [_shown(value) for value in row]
+        cells = [_shown(cell) for cell in row[: _filled(row)]]
+        if any(cells):
+            yield cells
             given += 1
             if given > most:
                 return
 
 
-def _shown(value: Any) -> str:
+def _filled(row: tuple[Any, ...]) -> int:
+    """The row's width without the empty cells at its end: a sheet of five columns comes with 500."""
+    width = len(row)
+    while width and row[width - 1].value is None:
+        width -= 1
+    return width
+
+
+def _shown(cell: Any) -> str:
     """A cell as a person would read it."""
+    value = cell.value
     if value is None:
         return ""
+    if isinstance(value, str):
+        return value
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, float):
-        return _number(value)
+    if isinstance(value, int | float):
+        return f"{_number(value * 100.0)}%" if "%" in cell.number_format else _number(value)
     if isinstance(value, datetime.datetime) and not (value.hour or value.minute or value.second):
         return value.date().isoformat()
     return str(value)
@@ -78,5 +90,7 @@ def _shown(value: Any) -> str:
 
 def _number(value: float) -> str:
     """With the 15 digits that Excel keeps, and as it is written by hand where that is not too long."""
+    if isinstance(value, int):
+        return str(value)
     text = f"{value:.15g}"
     return f"{Decimal(text):f}" if "e" in text and 1e-10 < abs(value) < 1e21 else text

@@ -35,6 +35,33 @@ def test_numbers_are_neither_rounded_nor_written_with_an_exponent(value, shown):
     assert table.text.split("\n")[-1] == f"| {shown} |"
 
 
+@pytest.mark.parametrize(
+    ("value", "form", "shown"),
+    [
+        (0.15, "0%", "15%"),
+        (0.0725, "0.00%", "7.25%"),
+        (1, "0%", "100%"),
+        (-0.07, "0%;[Red]-0%", "-7%"),
+        (0.15, "General", "0.15"),
+        ("15%", "0%", "15%"),
+    ],
+)
+def test_percentages_are_told_as_such(value, form, shown):
+    book = openpyxl.Workbook()
+    book.active.append(["Rate"])
+    book.active.append([value])
+    book.active["A2"].number_format = form
+    made = io.BytesIO()
+    book.save(made)
+    (_, table) = parse(made.getvalue(), "a.xlsx").blocks
+    assert table.text.split("\n")[-1] == f"| {shown} |"
+
+
+def test_a_row_is_read_as_wide_as_it_is():
+    (_, table) = read([["a"], [], [None, "b"], ["", None, "c", None], [None] * 400]).blocks
+    assert table.text.split("\n")[2:] == ["|  | b |  |", "|  |  | c |"]
+
+
 def test_columns_that_are_left_out_are_noted():
     assert read([["name"] * 500]).warnings == ()
     document = read([["name"] * 501], "Wide")
