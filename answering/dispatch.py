@@ -84,15 +84,12 @@ class Dispatcher:
 
     async def instead_of(self, broken: Attempt) -> Attempt | None:
         """An attempt with its first token at another upstream, where `broken` ended early. None: there is no
-        other, or none that the budget allows. Raises UpstreamError."""
+        other, or it has no place. Raises UpstreamError."""
         request = anew(broken.request)
         other = self.other_than(broken.route)
         if other is None or other is broken.route or request.deadline.expired:
             return None
         if (slot := other.limiter.try_acquire(Priority.INTERACTIVE)) is None:
-            return None
-        if broken.route.closed and not self.budget.take("failed"):
-            slot.release()
             return None
         attempt = self.attempt(other, request, slot)
         try:
@@ -235,10 +232,10 @@ class Race:
             return self._deny(why)
         if (slot := other.limiter.try_acquire(self._priority)) is None:
             return self._deny(why)
-        # To turn away from what is known to be down is no second call: the first is lost anyway. Nor is it where the
-        # first was not taken: then there is still one call, elsewhere.
-        untaken = isinstance(self._primary.error, UpstreamThrottled) and other is not here
-        if not down and not untaken and not dispatcher.budget.take(self._claim(why)):
+        # To turn to another upstream from one that is down, or that did not take this question or failed it, is the
+        # fallback and no second call: the first is lost. The same upstream again is one.
+        instead = down or (why == "failed" and other is not here)
+        if not instead and not dispatcher.budget.take(self._claim(why)):
             slot.release()
             return self._deny(why)
         self._second = dispatcher.attempt(other, self._request, slot)

@@ -235,6 +235,15 @@ async def test_a_quick_failure_goes_to_the_other_upstream(fault: str) -> None:
         assert w.notices == ["llm_fallback"]
 
 
+@pytest.mark.parametrize("fault", ["refused", "error", "malformed", "cut"])
+@autojump
+async def test_the_fallback_answers_what_failed_where_hedges_have_used_up_their_budget(fault: str) -> None:
+    async with world(hedge_budget=HedgeBudget(ratio=0.0, burst=0.0)) as w:
+        await w.settle()
+        await w.a.change(**FAULTS[fault])
+        assert "thirty days" in await w.answer()
+
+
 @autojump
 async def test_what_is_known_to_be_down_is_not_asked_and_costs_no_budget() -> None:
     async with world(hedge_budget=HedgeBudget(ratio=0.0)) as w:
