@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import socket
+import sys
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -48,6 +49,10 @@ logger = logging.getLogger("answering")
 POOL_MIN, POOL_MAX = 16, 32
 COLLECTED = (10_000, 20, 50)
 """The garbage collector's thresholds: a question makes some thousand objects, and hardly a cycle among them."""
+
+TURN = 0.0005
+"""Seconds that a thread computes before another one that waits may: a tenth of Python's own. The event loop asks for its
+turn after every wait for the network, and what searches by words or renders a page beside it need not be quick."""
 
 # Where nothing takes the place of a dependency, leaving it alone helps nobody but itself: only a long and nearly whole
 # failure is taken for one, and it is tried again soon. A few slow answers on a busy machine are none.
@@ -189,12 +194,14 @@ def load_embedder() -> Embedder:
 
 
 def settle() -> None:
-    """Takes what lives as long as the process out of the collector's sight, once: a full collection stops every
-    question for a fifth of a second where it looks through all of Django, and for a few milliseconds where not."""
+    """Lets threads take turns quickly, and takes what lives as long as the process out of the collector's sight, once: a
+    full collection stops every question for a fifth of a second where it looks through all of Django, and for a few
+    milliseconds where not."""
     if not gc.get_freeze_count():
         gc.collect()
         gc.freeze()
         gc.set_threshold(*COLLECTED)
+    sys.setswitchinterval(TURN)
 
 
 def early(embedder: CachedEmbedder, parts: Parts) -> Callable[[Ask], None]:
