@@ -552,7 +552,9 @@ async def test_after_the_end_nobody_waits_for_the_connection_to_close() -> None:
 @pytest.mark.parametrize("close", [True, False], ids=["cut", "kept open"])
 @pytest.mark.parametrize("end", [ENDED, b"data: [DONE]\n\n"], ids=["reason", "done"])
 @autojump
-async def test_an_answer_that_is_finished_is_whole_however_its_connection_ends(end: bytes, close: bool) -> None:
+async def test_an_answer_that_is_finished_is_whole_however_its_connection_ends(
+    end: bytes, close: bool
+) -> None:
     promised = head().replace(b"connection: close", b"content-length: 9999")
     async with serving(promised + TEXT + end, close=close) as url:
         generator = Generator([Upstream("rude", url, "key", "model")], clock=now)
