@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -31,6 +32,15 @@ NO_RUN = "00000000-0000-0000-0000-000000000000"
 NOT_LOGGED_IN = 4401
 
 
+@dataclass(eq=False, slots=True)
+class Relay:
+    """The frames of one run on their way to this socket. A `stop` that comes before it has `begun` waits for that."""
+
+    begun: bool = False
+    stop: bool = False
+    task: asyncio.Task[None] | None = None
+
+
 class AskConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     """Asks, follows, stops and resumes runs for one logged-in reader."""
 
@@ -40,7 +50,7 @@ class AskConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     wiring: Wiring
 
     async def connect(self) -> None:
-        self.relays: dict[str, asyncio.Task[None]] = {}
+        self.relays: dict[str, Relay] = {}
         self.typist: Typist | None = None
         user = self.scope.get("user")
         await self.accept()
@@ -54,7 +64,7 @@ class AskConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def disconnect(self, code: int) -> None:
         if self.typist is not None:
             await self.typist.aclose()
-        tasks = list(self.relays.values())
+        tasks = [relay.task for relay in self.relays.values() if relay.task]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -89,7 +99,12 @@ class AskConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self._relay(run, lambda: self.wiring.runs.follow(run, self.user, after))
 
     async def stop(self, body: Mapping[str, Any]) -> None:
-        await self.wiring.runs.stop(uuid_field(body, "run"), self.user)
+        run = uuid_field(body, "run")
+        relay = self.relays.get(run)
+        if relay is not None and not relay.begun:
+            relay.stop = True
+        else:
+            await self.wiring.runs.stop(run, self.user)
 
     async def typing(self, body: Mapping[str, Any]) -> None:
         """A hint: nothing is answered, and nothing wrong with it is told."""
@@ -99,17 +114,25 @@ class AskConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     def _relay(self, run: str, frames: Callable[[], Awaitable[AsyncIterator[Frame]]]) -> None:
         previous = self.relays.pop(run, None)
-        if previous is not None:
-            previous.cancel()
+        if previous is not None and previous.task is not None:
+            previous.task.cancel()
         if len(self.relays) >= RELAYS:
             raise BadQuestion(f"This page follows {RELAYS} questions already. Wait until one has ended.")
-        task = asyncio.create_task(self._send_all(run, frames))
-        self.relays[run] = task
-        task.add_done_callback(lambda done: self.relays.pop(run) if self.relays.get(run) is done else None)
+        relay = self.relays[run] = Relay()
+        relay.task = asyncio.create_task(self._send_all(run, relay, frames))
+        relay.task.add_done_callback(
+            lambda _: self.relays.pop(run) if self.relays.get(run) is relay else None
+        )
 
-    async def _send_all(self, run: str, frames: Callable[[], Awaitable[AsyncIterator[Frame]]]) -> None:
+    async def _send_all(
+        self, run: str, relay: Relay, frames: Callable[[], Awaitable[AsyncIterator[Frame]]]
+    ) -> None:
         try:
-            async for frame in await frames():
+            found = await frames()
+            relay.begun = True
+            if relay.stop:
+                await self.wiring.runs.stop(run, self.user)
+            async for frame in found:
                 await self._send(frame)
         except AnsweringError as error:
             await self._refuse(run, error)

@@ -333,6 +333,23 @@ async def test_the_socket_hears_stop_while_it_streams(cast, settings, tmp_path, 
     assert after[-1]["finish"] == "stopped"
 
 
+async def test_a_stop_right_behind_its_question_stops_it(cast, settings, tmp_path, application):
+    slow = SimulatedUpstream(first_token="fixed:30", token_gap="fixed:100", tokens=200)
+    async with slow, process(settings, tmp_path, slow):
+        socket = await socket_of(application, cast.member)
+        await socket.connect()
+        run = an_ask(cast.member).run
+        await socket.send_json_to({"type": "ask", "id": run, "question": QUESTION})
+        await socket.send_json_to({"type": "stop", "run": run})
+        frames = await received(socket, {"done", "error"})
+        await socket.disconnect()
+    assert (frames[0]["type"], frames[-1]["type"], frames[-1].get("finish")) == (
+        "accepted",
+        "done",
+        "stopped",
+    )
+
+
 @pytest.mark.parametrize(
     "frame",
     [
