@@ -272,7 +272,7 @@ class RunStore:
             {"run": run, "user": user},
         )
         if not rows:
-            raise NotFound("There is no such run.")
+            raise NotFound
         return rows[0]
 
     async def scope(self, user: int, collections: Sequence[str] | None = None) -> AccessScope:
