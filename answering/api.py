@@ -1,5 +1,6 @@
 """The HTTP interface of asking: the same runs as the socket's, as server-sent events or as one JSON body."""
 
+import math
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import asdict
@@ -82,7 +83,7 @@ async def whole(frames: AsyncIterator[Frame]) -> dict[str, Any]:
 def error_response(status: int, code: str, message: str, retry_after: float | None = None) -> JsonResponse:
     response = JsonResponse({"error": {"code": code, "message": message}}, status=status)
     if status in {429, 503}:
-        response["Retry-After"] = str(max(1, round(retry_after or 1)))
+        response["Retry-After"] = str(max(1, math.ceil(retry_after or 1)))
     return response
 
 

@@ -25,6 +25,7 @@ AnsweringError
 Errors of other libraries are translated into these once, in the adapter that calls the library.
 """
 
+import math
 from collections.abc import Sequence
 
 
@@ -159,7 +160,7 @@ class Shed(AnsweringError):
     status = 503
 
     def __init__(self, retry_after: float) -> None:
-        super().__init__(f"at capacity, try again in {retry_after:.0f} s")
+        super().__init__(f"at capacity, try again in {math.ceil(retry_after)} s")
         self.retry_after = retry_after
 
 
@@ -170,5 +171,5 @@ class QuotaExceeded(AnsweringError):
     status = 429
 
     def __init__(self, retry_after: float) -> None:
-        super().__init__(f"too many questions, try again in {retry_after:.0f} s")
+        super().__init__(f"too many questions, try again in {math.ceil(retry_after)} s")
         self.retry_after = retry_after

@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 from redis.asyncio import Redis
 
+from answering.api import error_response
 from answering.errors import QuotaExceeded
 from answering.quotas import MINUTE, OwnCount, Quotas
 
@@ -126,3 +127,9 @@ def test_the_own_count_remembers_a_bounded_number_of_users() -> None:
         count.spend(user)
     assert len(count._asked) == 10
     assert count.spend(99) > 0
+
+
+def test_who_waits_as_long_as_was_said_may_ask_again() -> None:
+    told = error_response(429, "quota_exceeded", str(QuotaExceeded(58.2)), 58.2)
+    assert told["Retry-After"] == "59"
+    assert b"in 59 s" in told.content

@@ -1,5 +1,6 @@
 import asyncio
 import json
+import math
 import sys
 import uuid
 from typing import Any
@@ -91,7 +92,7 @@ class Command(BaseCommand):
         self.stderr.write(f"({frame['message']})")
 
     def _on_error(self, frame: Frame) -> None:
-        wait = f" Try again in {frame['retry_after']:.0f} s." if frame["retry_after"] else ""
+        wait = f" Try again in {math.ceil(frame['retry_after'])} s." if frame["retry_after"] else ""
         self.stderr.write(f"{frame['message']}{wait}")
 
     def _on_done(self, frame: Frame) -> None:
