@@ -25,7 +25,7 @@ from answering.evidence import MODEL_THRESHOLD, Chooser
 from answering.generation import Generator, Token, Upstream
 from answering.gists import GistWriter
 from answering.intent import IntentClassifier
-from answering.observer import MetricsObserver
+from answering.observer import MetricsObserver, count_from_zero
 from answering.parts import Breakers, Parts
 from answering.prefetch import Prefetch
 from answering.prompting import Prompts
@@ -110,6 +110,7 @@ async def base() -> Base:
         asyncio.to_thread(start_follower),
         asyncio.to_thread(IntentClassifier),
     )
+    count_from_zero(["embedder", *(upstream.name for upstream in upstreams())])
     owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
     return Base(owner, MetricsObserver(), pool, redis, embedder, follower, classifier)
 

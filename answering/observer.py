@@ -1,7 +1,13 @@
 """The defences' reports -> metrics."""
 
+from collections.abc import Iterable
+from itertools import product
+from typing import get_args
+
 from answering import metrics
 from answering.resilience.observing import HedgeResult, State
+from answering.resilience.shedding import Priority
+from answering.stages import NOTICES
 
 STATES = {"closed": 0, "half_open": 1, "open": 2}
 
@@ -24,3 +30,16 @@ class MetricsObserver:
 
     def token_rate(self, dependency: str, rate: float, usual: float) -> None:
         metrics.token_rate.labels(dependency).observe(rate)
+
+
+def count_from_zero(dependencies: Iterable[str]) -> None:
+    """Shows the counts of what has not happened yet: a rate does not see a first count that brings its series along.
+    `dependencies` are those that may be hedged."""
+    for dependency, result in product(dependencies, get_args(HedgeResult)):
+        metrics.hedges_total.labels(dependency, result)
+    for stage, reason in product(NOTICES, ("timeout", "open", "error", "shed")):
+        metrics.degradations_total.labels(stage, reason)
+    for priority in Priority:
+        metrics.shed_total.labels(priority.label)
+    for result in ("kept", "cancelled"):
+        metrics.speculations_total.labels(result)

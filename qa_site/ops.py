@@ -184,6 +184,8 @@ def _by_label(samples: Samples, metric: str, row: str, column: str) -> list[dict
     """Counts of `metric` by its label `row`, then by `column`, with the total."""
     table: dict[str, dict[str, int]] = {}
     for labels, value in samples.get(metric, []):
+        if not value:
+            continue
         counts = table.setdefault(labels[row], {})
         counts[labels[column]] = counts.get(labels[column], 0) + int(value)
     return [

@@ -9,6 +9,10 @@ INGEST_SECONDS = Histogram(
     buckets=(0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300),
 )
 DOCUMENTS = Counter("qa_documents_total", "Documents by how they ended: ready, failed, retried.", ["result"])
+for _step in ("parse", "chunk", "embed", "publish"):
+    INGEST_SECONDS.labels(_step)
+for _result in ("ready", "failed", "retried"):
+    DOCUMENTS.labels(_result)  # from zero: a rate does not see a first count that brings its series along
 INDEX_LAG = Gauge(
     "qa_index_lag_seconds",
     "Age of the oldest change that the lexical index has not applied.",
