@@ -54,16 +54,17 @@ class Engine:
             await asyncio.wait(
                 {work, stopped}, timeout=run.deadline.remaining(), return_when=asyncio.FIRST_COMPLETED
             )
-            if work.done():
-                return _ended(run, reply, work)
-            if stopped.done():
-                reply.flush()
-                return reply.end("stopped")
-            return _what_there_is(run, reply, Overdue())
+            ended, asked = work.done(), stopped.done()
         finally:
             work.cancel()
             stopped.cancel()
-            await asyncio.wait({work, stopped})
+            await asyncio.wait({work, stopped})  # and what was under way is among the stages
+        if ended:
+            return _ended(run, reply, work)
+        if asked:
+            reply.flush()
+            return reply.end("stopped")
+        return _what_there_is(run, reply, Overdue())
 
 
 def _write(live: LiveRun, event: events.Event) -> None:
