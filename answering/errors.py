@@ -48,7 +48,7 @@ class AllUpstreamsFailed(GenerationError):
         self.causes = tuple(causes)
 
 
-class FirstTokenTimeout(GenerationError):
+class FirstTokenTimeout(GenerationError, TimeoutError):
     """No first token within the budget."""
 
 

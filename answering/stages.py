@@ -126,6 +126,7 @@ class Run:
             outcome = "ok"
         except TimeoutError:
             outcome = "timeout"
+            logger.warning("stage over its budget", extra={"stage": name, "run": self.question.run})
         except Shed:
             outcome = "shed"
         except (RetrievalError, AnsweringError, OSError) as error:

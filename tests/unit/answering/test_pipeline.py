@@ -7,7 +7,7 @@ import pytest
 
 from answering.budgets import Budgets
 from answering.engine import Engine
-from answering.errors import AllUpstreamsFailed, Shed
+from answering.errors import AllUpstreamsFailed, FirstTokenTimeout, Shed
 from answering.runlog import RunLog
 from answering.runs import LiveRun
 from tests.clock import autojump
@@ -215,6 +215,14 @@ def test_an_answer_without_a_word_gives_way_to_an_extract(nothing: str) -> None:
 
 
 @autojump
+async def test_a_stage_that_breaks_its_budget_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("WARNING", logger="answering"):
+        played = await play(Script(embed=HANG, first_token=FirstTokenTimeout()))
+    assert played.last["degraded"] == ["embed_timeout", "generate_timeout"]
+    assert [vars(record)["stage"] for record in caplog.records] == ["embed", "generate"]
+
+
+@autojump
 async def test_nothing_readable_is_refused_as_if_nothing_were_there() -> None:
     played = await play(Script(words=(), meaning=()))
     assert_well_formed(played)
@@ -238,6 +246,10 @@ async def test_a_stop_keeps_what_was_said() -> None:
     assert_well_formed(played)
     assert played.last["finish"] == "stopped"
     assert 0 < len(played.text.split()) < 20
+    assert ("generate", "cancelled") in [
+        (stage["stage"], stage["outcome"]) for stage in played.last["stages"]
+    ]
+    assert played.last["stages"] == played.record["stages"]
 
 
 @autojump
