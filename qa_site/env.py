@@ -76,8 +76,7 @@ def choice(name: str, default: str, allowed: Sequence[str]) -> str:
 
 
 def listed(name: str, default: Sequence[str] = ()) -> list[str]:
-    value = text(name)
-    return [item.strip() for item in value.split(",") if item.strip()] if value else list(default)
+    return [item.strip() for item in text(name).split(",") if item.strip()] or list(default)
 
 
 def url(name: str, default: str, schemes: Sequence[str]) -> str:

@@ -19,8 +19,13 @@ def data_dir() -> Path:
 
 def make(data: Path) -> None:
     """The data folder. Others may not look into it; under root the account of Postgres must pass through."""
-    if not data.exists():
-        data.mkdir(mode=0o711 if os.getuid() == 0 else 0o700, parents=True)
+    wanted = "a folder that can be made and written to"
+    try:
+        data.mkdir(mode=0o711 if os.getuid() == 0 else 0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise env.BadSetting("DATA_DIR", str(data), f"{wanted} ({error.strerror})") from None
+    if not os.access(data, os.W_OK | os.X_OK):
+        raise env.BadSetting("DATA_DIR", str(data), wanted)
 
 
 def socket_dir(data: Path) -> Path:

@@ -23,7 +23,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from qa_site import env, first_start
+from qa_site import env, first_start, places
 from qa_site.embedded import Servers, take
 from qa_site.errors import UpError
 from qa_site.supervisor import Job, Supervisor
@@ -208,6 +208,7 @@ def addresses() -> set[str]:
 @contextmanager
 def only_one(data: Path) -> Iterator[None]:
     """Two `up` on one data folder would fight over it."""
+    places.make(data)
     (data / "run").mkdir(mode=0o700, exist_ok=True)
     path = data / "run" / "up.lock"
     try:

@@ -2,7 +2,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from qa_site import env
+from qa_site import env, places
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,15 @@ def test_an_empty_value_means_the_default(monkeypatch):
     assert env.integer("X", 7, low=0, high=9) == 7
     assert env.flag("X", True) is True
     assert env.networks("X") == []
+    monkeypatch.setenv("X", " , ")
+    assert env.listed("X", ["localhost"]) == ["localhost"]
+
+
+def test_a_data_folder_that_cannot_be_one_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(env.BadSetting, match=f"DATA_DIR='{folder}'"):
+            places.make(folder)
 
 
 def test_networks_may_be_single_addresses(monkeypatch):

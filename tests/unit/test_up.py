@@ -33,6 +33,11 @@ def test_a_folder_is_for_one_up_at_a_time(tmp_path):
         pass
 
 
+def test_the_data_folder_is_made_where_the_secret_key_is_kept_elsewhere(tmp_path):
+    with up.only_one(tmp_path / "new" / "data"):
+        assert (tmp_path / "new" / "data" / "run").is_dir()
+
+
 def test_a_lock_that_a_killed_up_left_does_not_matter(tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "up.lock").write_text("4711")
