@@ -45,7 +45,7 @@ def translated() -> Iterator[None]:
         raise EmbeddingError(f"The embedding server cannot be reached: {error.__cause__ or error}") from error
     except openai.APIStatusError as error:
         raise of_status(error.status_code, error.message, error.response.headers) from error
-    except (openai.OpenAIError, ValueError) as error:
+    except (openai.OpenAIError, ValueError, TypeError) as error:
         raise EmbeddingError(f"The embedding server gave no usable answer: {error}") from error
 
 
@@ -116,8 +116,8 @@ class OpenAIEmbedder:
                 answer = self.documents.embeddings.create(
                     model=self.model, input=filled(batch), dimensions=self.shortened or openai.omit
                 )
-            rows = [row.embedding for row in sorted(answer.data or (), key=lambda row: row.index)]
-            done.append(self.checked(rows, len(batch)))
+                rows = [row.embedding for row in sorted(answer.data or (), key=lambda row: row.index)]
+                done.append(self.checked(rows, len(batch)))
         return np.concatenate(done)
 
     def checked(self, rows: Sequence[Row], count: int) -> Vectors:
@@ -148,7 +148,7 @@ def rows_of(body: bytes) -> list[Row]:
     try:
         data = orjson.loads(body)["data"] or ()
         found = [row["embedding"] for row in sorted(data, key=lambda row: row["index"])]
-    except (KeyError, TypeError) as error:
+    except KeyError as error:
         raise ValueError(f"no list of embeddings: {error!r}") from error
     return [np.frombuffer(base64.b64decode(row), "<f4") if isinstance(row, str) else row for row in found]
 

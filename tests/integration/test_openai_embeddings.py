@@ -144,6 +144,16 @@ async def test_every_fault_is_an_embedding_error_and_none_is_tried_again(embedde
     assert len(server.requests) == 1
 
 
+@pytest.mark.parametrize("row", [None, ["a", "b", "c", "d"], [[1.0]] * 4], ids=["none", "words", "nested"])
+async def test_vectors_that_are_none_are_an_embedding_error(embedder, server, row):
+    data = [{"object": "embedding", "index": 0, "embedding": row}]
+    server.answer = lambda request: (200, {}, {"object": "list", "data": data, "model": "m", "usage": USAGE})
+    with pytest.raises(EmbeddingError):
+        await embedder.embed_query("abc", timeout=5)
+    with pytest.raises(EmbeddingError):
+        await asyncio.to_thread(embedder.embed_documents, ["abc"])
+
+
 async def test_the_seconds_that_a_throttling_server_names_are_kept(embedder, server):
     server.answer = lambda request: (429, {"retry-after": "7"}, {"error": {"message": "slow"}})
     with pytest.raises(EmbeddingThrottled) as caught:
