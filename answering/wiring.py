@@ -18,6 +18,7 @@ from answering.caches.answer import AnswerCache
 from answering.caches.embedding import CachedEmbedder
 from answering.caches.retrieval import CachedLexical, CachedVectors, RankingCache
 from answering.engine import Engine
+from answering.errors import NotFound, QuotaExceeded
 from answering.events import Frame
 from answering.evidence import POOLED
 from answering.generation import Generator
@@ -83,7 +84,12 @@ class Wiring:
     async def ask(self, ask: Ask) -> AsyncIterator[Frame]:
         """The frames of a question. Raises AnsweringError where it cannot be begun."""
         if ask.run not in self.runs.live:
-            await self.quotas.spend(ask.user)
+            try:
+                await self.quotas.spend(ask.user)
+            except QuotaExceeded:
+                with suppress(NotFound):  # what ran before is told again, however often its asker has asked
+                    return await self.runs.follow(ask.run, ask.user)
+                raise
         return await self.runs.ask(ask)
 
     def typist(self, user: int) -> Typist:

@@ -13,7 +13,7 @@ from prometheus_client import REGISTRY
 
 from answering import tokens
 from answering.asking import read_ask
-from answering.errors import NotFound
+from answering.errors import NotFound, QuotaExceeded
 from answering.models import Run
 from answering.recovery import alive_key
 from answering.runlog import follow, stream_key
@@ -331,6 +331,16 @@ async def test_the_socket_hears_stop_while_it_streams(cast, settings, tmp_path, 
         await socket.disconnect()
     assert [frame["seq"] for frame in before + after] == list(range(1, len(before + after) + 1))
     assert after[-1]["finish"] == "stopped"
+
+
+async def test_a_question_sent_again_is_answered_also_beyond_the_quota(cast, settings, tmp_path):
+    settings.QUOTA_PER_MINUTE = 1
+    async with process(settings, tmp_path) as built:
+        ask = an_ask(cast.member)
+        frames = await frames_of(built, ask)
+        assert await frames_of(built, ask) == frames
+        with pytest.raises(QuotaExceeded):
+            await built.ask(an_ask(cast.member))
 
 
 async def test_a_stop_right_behind_its_question_stops_it(cast, settings, tmp_path, application):
