@@ -28,7 +28,7 @@ NOTICES = {
     "passages": "Not all that was found could be read; these sources were found first.",
     "rerank": "The sources were not looked at a second time; they stand in the order in which the search found them.",
     "context": "The passages could not be trimmed in time; the model was given them whole.",
-    "generate": "The model did not answer; these sentences are quoted from the sources.",
+    "generate": "The model did not answer, or not to the end.",
     "cache": "The answer cache could not be reached.",
 }
 

@@ -9,11 +9,13 @@ from prometheus_client import REGISTRY
 
 from answering import metrics as answering_metrics
 from answering.budgets import Budgets
+from answering.stages import NOTICES
 from retrieval import metrics as retrieval_metrics
 from retrieval.ingestion import storage
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
+WORDING = ROOT / "static" / "js" / "wording.js"
 
 
 def page(name: str) -> str:
@@ -84,6 +86,23 @@ def test_every_stage_is_documented(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(commands()))
 def test_every_command_is_documented(name: str) -> None:
     assert f"manage.py {name}" in page("commands.md")
+
+
+def given_up() -> set[str]:
+    """The codes of what a run gives up, but for those of its stages."""
+    sources = "".join(path.read_text() for path in (ROOT / "answering").glob("*.py"))
+    return set(re.findall(r'(?:give_up|on_notice)\(\s*"(\w+)"', sources))
+
+
+@pytest.mark.parametrize("code", sorted(given_up()))
+def test_what_was_given_up_is_worded_for_readers_of_old_answers(code: str) -> None:
+    assert f"  {code}: " in WORDING.read_text()
+
+
+@pytest.mark.parametrize("stage", sorted({*NOTICES} - {"cache"}))  # a quiet one
+def test_a_stage_that_was_given_up_is_worded_for_readers_of_old_answers(stage: str) -> None:
+    causes = re.findall(r"^  \[/(\S+)/,", WORDING.read_text(), re.MULTILINE)
+    assert any(re.match(cause, f"{stage}_timeout") for cause in causes)
 
 
 def test_links_between_pages_lead_somewhere() -> None:

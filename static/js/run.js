@@ -113,7 +113,7 @@ export class RunView {
     this.sources.state.textContent = "";
     this.sources.settle(cited);
     if (!this.notices.childElementCount) for (const code of degraded) this.notice(noticeText(code));
-    this.footer(badges(finish, route), stages);
+    this.footer(badges(finish, route, degraded), stages);
   }
 
   fail({ code, message, retry_after: wait }) {

@@ -36,16 +36,18 @@ const NOTICES = {
   stream_cut: "The model broke off; this is what it had said.",
   deadline: "The answer was not finished in time.",
   llm_hedged: "A second model was asked as well, for the first was slow.",
-  llm_failover: "The first model failed; another one answered.",
-  log_only: "The answer could not be kept safe from a reload.",
+  llm_fallback: "The first model was not available; another one answered.",
+  llm_continued: "The first model broke off; another one answered.",
+  redis_unavailable: "Part of the system was away; a loss of connection would have cut this answer short.",
 };
 
 const CAUSES = [
   [/^(embed|vector)_/, "The search by meaning was left out; these sources were found by their words."],
   [/^lexical_/, "The search by words was left out; these sources were found by their meaning."],
   [/^context_/, "The passages could not be trimmed in time; the model was given them whole."],
-  [/^(generate|model|llm|first_token)_/, "The model did not answer in time; sentences are quoted from the sources."],
-  [/^(cache|redis)_/, "The answer cache could not be reached."],
+  [/^passages_/, "Not all that was found could be read; these sources were found first."],
+  [/^rerank_/, "The sources stand in the order in which the search found them."],
+  [/^generate_/, "The model did not answer, or not to the end."],
 ];
 
 const ERRORS = {
@@ -60,6 +62,7 @@ const ERRORS = {
 const FINISHES = {
   extractive: ["Quoted from the passages alone", "accent", "No model wrote this: these are sentences of the sources."],
   cached: ["Kept answer, still valid", "accent", "Answered before; its sources were checked and are unchanged."],
+  similar: ["Answer to a similar question", "warn", "No model answered; this was said to a question that is like yours."],
   partial: ["Cut short", "warn", "The answer ended early. What is here names its sources."],
   stopped: ["Stopped by you", "", ""],
   refused: ["The documents do not say", "warn", "Nothing was found in your documents that answers this."],
@@ -90,9 +93,10 @@ export function errorText(code, message) {
 }
 
 // [label, tone, explanation] of each badge that an answer bears.
-export function badges(finish, route) {
+export function badges(finish, route, degraded) {
   const found = [];
-  if (FINISHES[finish]) found.push(FINISHES[finish]);
+  const kind = degraded.includes("similar_answer") ? "similar" : finish;
+  if (FINISHES[kind]) found.push(FINISHES[kind]);
   if (ROUTES[route] && finish !== "cached") found.push(ROUTES[route]);
   return found;
 }

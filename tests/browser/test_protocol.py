@@ -166,6 +166,14 @@ def test_what_was_given_up_is_told_in_words(page, script):
     )
 
 
+def test_the_answer_to_a_similar_question_is_not_called_a_kept_one(page, script):
+    run = script.asked()
+    script.accept(run)
+    sources(script, run)
+    script.done(run, "<p>Yes.</p>", [], finish="cached", degraded=["generate_error", "similar_answer"])
+    expect(page.locator(".run-foot .badge")).to_have_text(["Answer to a similar question"])
+
+
 def test_the_time_of_each_stage_can_be_unfolded(page, script):
     run = script.asked()
     script.accept(run)
