@@ -23,7 +23,7 @@ _DECIDING = words_of(
 _COMMON = words_of(
     """a i we you he she it they me us my our your their his her its is are am was were be been do does did
     have has had can could may might must shall should will would of to in on at by for from with and or if as
-    that this these those there get what how who where when why which whom whose about"""
+    that this these those there get what how many much who where when why which whom whose about"""
 )
 _FIGURE = re.compile(r".*\d")
 

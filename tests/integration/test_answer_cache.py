@@ -253,6 +253,7 @@ async def test_a_similar_question_is_found_and_says_that_it_is_only_similar(worl
     [
         "How many days of annual leave do I not get?",
         "How many days of annual leave do I get in 2025?",
+        "How many days of parental leave do I get?",
         "What is the mileage rate?",
     ],
 )
