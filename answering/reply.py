@@ -136,7 +136,6 @@ class Reply:
     def token(self, text: str, *, restart: bool = False) -> None:
         """Adds words of the model; `restart` when they are the whole text so far, told anew."""
         self.run.mark("token")
-        self.run.mark("usable")
         if restart or not self._begun:
             self._begin()
         self.provisional = self.provisional or restart
@@ -180,6 +179,8 @@ class Reply:
     def _tell(self, text: str) -> None:
         """What stands gives way to the first words of its replacement, and not before there are any."""
         text = text if self.told else text.lstrip()
+        if text:
+            self.run.mark("usable")
         if self.provisional and text:
             self.provisional = False
             self._replace(text)

@@ -215,6 +215,13 @@ def test_an_answer_without_a_word_gives_way_to_an_extract(nothing: str) -> None:
 
 
 @autojump
+async def test_an_answer_is_usable_when_there_is_a_word_to_read() -> None:
+    played = await play(Script(answer="\n Yes. [1]", embed=0.0, first_token=0.5, gap=1.0))
+    assert 500 <= played.record["first_token_ms"] < 600
+    assert 1500 <= played.record["usable_ms"] < 1600
+
+
+@autojump
 async def test_a_stage_that_breaks_its_budget_is_named(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("WARNING", logger="answering"):
         played = await play(Script(embed=HANG, first_token=FirstTokenTimeout()))
