@@ -141,7 +141,8 @@ class AskConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         await self._send(error_event(error).frame(run, 1))
 
     async def _send(self, frame: Frame) -> None:
-        await self.send(text_data=orjson.dumps(frame).decode())
+        with suppress(OSError, RuntimeError):  # so servers say that the reader is gone; `disconnect` follows
+            await self.send(text_data=orjson.dumps(frame).decode())
 
 
 def _parse(text: str | None) -> Mapping[str, Any]:

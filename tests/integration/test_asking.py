@@ -13,6 +13,7 @@ from prometheus_client import REGISTRY
 
 from answering import tokens
 from answering.asking import read_ask
+from answering.consumers import AskConsumer
 from answering.errors import NotFound, QuotaExceeded
 from answering.models import Run
 from answering.recovery import alive_key
@@ -396,6 +397,16 @@ async def test_a_collection_that_cannot_exist_is_like_one_that_does_not(cast, se
         body = {"id": str(uuid.uuid4()), "question": QUESTION, "collections": [slug]}
         frames = await frames_of(built, read_ask(body, cast.member.pk, "api"))
     assert (of(frames, "citations")[-1]["passages"], frames[-1]["finish"]) == ([], "refused")
+
+
+@pytest.mark.parametrize("said", [RuntimeError("closed protocol"), ConnectionResetError()], ids=repr)
+async def test_a_reader_who_has_just_left_is_no_error(said):
+    async def gone(message):
+        raise said
+
+    consumer = AskConsumer()
+    consumer.base_send = gone
+    await consumer.receive("nonsense")
 
 
 async def test_without_a_login_the_socket_closes(application, transactional_db):
