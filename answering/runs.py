@@ -89,7 +89,7 @@ class RunManager:
         self._on_asked, self._on_stored = on_asked, on_stored
         self._copier = Copier(redis)
         self._live: dict[str, LiveRun] = {}
-        self._beginning: dict[str, asyncio.Lock] = {}
+        self._beginning: dict[str, asyncio.Task[None]] = {}
 
     @property
     def live(self) -> frozenset[str]:
@@ -101,6 +101,7 @@ class RunManager:
 
     async def aclose(self) -> None:
         """Ends with the process: what still runs is left to the process that takes over."""
+        await asyncio.gather(*self._beginning.values(), return_exceptions=True)
         tasks = [live.task for live in self._live.values() if live.task]
         for task in tasks:
             task.cancel()
@@ -111,14 +112,22 @@ class RunManager:
         """The frames of a question: of a new run, or of the run that this id already has.
 
         Raises AnsweringError where no run could be begun."""
-        lock = self._beginning.setdefault(ask.run, asyncio.Lock())
-        try:
-            async with lock:
-                if ask.run not in self._live:
-                    await self._begin(ask)
-        finally:
-            self._beginning.pop(ask.run, None)
+        if ask.run not in self._live:
+            begun = self._beginning.get(ask.run) or self._start(ask)
+            await asyncio.shield(
+                begun
+            )  # an asker who leaves in this moment leaves no run that nobody works on
         return await self.follow(ask.run, ask.user)
+
+    def _start(self, ask: Ask) -> "asyncio.Task[None]":
+        def over(task: "asyncio.Task[None]") -> None:
+            del self._beginning[ask.run]
+            if not task.cancelled():
+                task.exception()  # told to who asked, if anybody is left
+
+        task = self._beginning[ask.run] = asyncio.create_task(self._begin(ask))
+        task.add_done_callback(over)
+        return task
 
     async def _begin(self, ask: Ask) -> None:
         if len(self._live) >= self._most * (DEFERRED if Priority.named(ask.priority).deferrable else 1):

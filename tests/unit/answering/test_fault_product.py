@@ -73,6 +73,7 @@ class ScriptedModel:
 @dataclass
 class ScriptedStream:
     texts: object
+    finished: bool = False
     cut_short: bool = False
 
     async def __anext__(self):
