@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from retrieval import permissions
 from retrieval.models import Collection, Document
 
 if TYPE_CHECKING:  # the generic exists in the stubs only
@@ -30,7 +31,7 @@ class CollectionAdmin(CollectionAdminBase):
 @admin.register(Document)
 class DocumentAdmin(DocumentAdminBase):
     list_display = ("name", "collection", "status", "chunk_count", "uploaded_by", "created_at")
-    list_filter = ("status", "collection")
+    list_filter = ("status", ("collection", admin.RelatedOnlyFieldListFilter))
     search_fields = ("name", "title")
     fields = (
         "name",
@@ -44,6 +45,11 @@ class DocumentAdmin(DocumentAdminBase):
         "page_count",
     )
     readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Document]:
+        """Those that the user reads: librarians may be staff, too."""
+        readable = permissions.readable_documents(request.user)
+        return super().get_queryset(request).filter(pk__in=readable.values("pk"))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

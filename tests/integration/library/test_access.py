@@ -270,6 +270,22 @@ def test_a_librarian_gives_a_new_collection_to_their_own_groups_alone(cast, as_u
     assert list(Collection.objects.get(slug="rules").groups.all()) == [mine]
 
 
+def test_the_administration_shows_librarians_only_the_documents_that_they_read(
+    cast, as_user, document, add, board
+):
+    hidden = add(TEXT, "merger.md", to=board)
+    User.objects.filter(pk=cast.librarian.pk).update(is_staff=True)
+    client = as_user(cast.librarian)
+    page = client.get("/admin/retrieval/document/")
+    assert (str(document.pk) in page.text, "merger.md" in page.text, "Board" in page.text) == (
+        True,
+        False,
+        False,
+    )
+    client.post(f"/admin/retrieval/document/{hidden.pk}/delete/", {"post": "yes"})
+    assert Document.objects.filter(pk=hidden.pk).exists()
+
+
 @pytest.mark.parametrize(
     "path", ["/library/", "/library/states/", "/d/00000000-0000-0000-0000-000000000000/"]
 )
