@@ -82,8 +82,8 @@ def index_document(document_id: UUID, *, force: bool = False, embedder: Embedder
                 fail(job.id, job.content_hash, str(error))
             except EmbeddingRejected as error:
                 fail(job.id, job.content_hash, f"The embedding model refuses the text: {error}")
-            except BaseException:
-                _give_back(job)
+            except BaseException as error:
+                _give_back(job, queued=isinstance(error, Exception))
                 raise
             return
 
@@ -253,11 +253,12 @@ def fail(document_id: UUID, content_hash: str, reason: str) -> None:
     logger.info("document %s failed: %s", document_id, reason)
 
 
-def _give_back(job: Job) -> None:
-    """After a passing fault: this attempt has stopped no worker, so it does not count as one that did."""
+def _give_back(job: Job, *, queued: bool) -> None:
+    """After a passing fault: this attempt has stopped no worker, so it does not count as one that did. A worker that
+    was told to stop, as when its broker is gone, does not ask for the document again: that is left to the sweeper."""
     DOCUMENTS.labels("retried").inc()
     with contextlib.suppress(DatabaseError):  # it may itself be the fault; the sweeper will find the document
-        rows.give_back(job)
+        rows.give_back(job, queued=queued)
 
 
 def progress_after_commit(document: Document) -> None:

@@ -30,7 +30,8 @@ _READY = """
     WHERE id = %s
 """
 _GIVE_BACK = """
-    UPDATE retrieval_document SET status = 'queued', progress = 0, attempts = 0, heartbeat_at = now()
+    UPDATE retrieval_document
+    SET status = CASE WHEN %s THEN 'queued' ELSE status END, progress = 0, attempts = 0, heartbeat_at = now()
     WHERE id = %s AND content_hash = %s
 """
 
@@ -75,10 +76,10 @@ def ready(job: Job, parsed: ParsedDocument, title: str, chunks: int) -> None:
         cursor.execute(_READY, [title[:400], parsed.media_type, reason, chunks, parsed.pages, job.id])
 
 
-def give_back(job: Job) -> None:
-    """The document waits again, as if this attempt had not been."""
+def give_back(job: Job, *, queued: bool) -> None:
+    """As if this attempt had not been: `queued` where somebody asks for the document again; else the sweeper does."""
     with connection.cursor() as cursor:
-        cursor.execute(_GIVE_BACK, [job.id, job.content_hash])
+        cursor.execute(_GIVE_BACK, [queued, job.id, job.content_hash])
 
 
 def _row(statement: str, values: list[Any]) -> tuple[Any, ...] | None:

@@ -245,6 +245,18 @@ def test_a_document_whose_worker_died_is_found_stalled(add):
     assert tasks.stalled() == [document.pk]
 
 
+def test_a_document_whose_worker_was_told_to_stop_is_found_stalled(add):
+    def stop() -> None:
+        raise SystemExit
+
+    document = add(FIRST, index=False)
+    with pytest.raises(SystemExit):
+        index(document, meanwhile=stop)
+    stall(document, seconds=30)
+    document.refresh_from_db()
+    assert (document.attempts, tasks.stalled()) == (0, [document.pk])
+
+
 def test_a_slow_worker_is_not_taken_for_a_dead_one(add):
     document = add(FIRST, index=False)
     seen: list[object] = []
