@@ -103,7 +103,8 @@ class Supervisor:
             mark_process_dead(pid, self._environment["PROMETHEUS_MULTIPROC_DIR"])  # type: ignore[no-untyped-call]
 
     def _spawn(self, job: Job) -> Process:
-        tie = tied_to_parent(job.stop_signal)
+        # Who kills the parent takes Redis and Postgres with it: asked to end in order, a busy worker waits for them.
+        tie = tied_to_parent(signal.SIGKILL)
 
         def before_exec() -> None:
             tie()
