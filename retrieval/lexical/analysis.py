@@ -4,7 +4,7 @@ tantivy's analyzer does the heavy part in Rust: words, lower case, accents folde
 stems. Before it, `prepare` writes out what such an analyzer loses, as further words at the end of the text:
 
 * codes, versions, part numbers, addresses as whole words beside their parts: `AB-1234` also as `ab1234`,
-  `v2.3.1` as `v2ˑ3ˑ1` (between digits the joint stays, so that 2.31 is not 23.1), `10,000` as `10000`,
+  `v2.3.1` as `2ˑ3ˑ1` (between digits the joint stays, so that 2.31 is not 23.1), `10,000` as `10000`,
   `jo.doe@acme.com` as `jodoeacmecom`; so `e-mail` finds `email` as well;
 * IT, US, WHO in capitals, which would pass for stop words;
 * Chinese, Japanese, Thai and the like as overlapping pairs of characters, for they put no spaces between
@@ -35,6 +35,7 @@ _SHAPE = bytes(
 )
 _CODE = re.compile(rb"a+(?:-a+)+")
 _BETWEEN_DIGITS = re.compile(r"(?<=\d)[-_./:](?=\d)")
+_VERSION = re.compile(r"^[vV](?=\d+\.\d)")
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _EDGES = re.compile(r"^[\W_]+|[\W_]+$")
 _SEPARATORS = re.compile(r"[-_.@&+/:,]")
@@ -92,7 +93,7 @@ def _codes(text: str) -> list[str]:
 @lru_cache(maxsize=1 << 15)
 def _whole(code: str) -> str:
     # A sign that Latin-1 has not, such as that of the euro, has the shape of a letter.
-    code = _EDGES.sub("", code)
+    code = _VERSION.sub("", _EDGES.sub("", code))
     if "," in code:
         return code.replace(",", "") if _THOUSANDS.fullmatch(code) else ""
     return _SEPARATORS.sub("", _BETWEEN_DIGITS.sub(JOINT, code))

@@ -35,6 +35,10 @@ def test_a_version_is_not_another_with_the_same_digits():
     assert "2ˑ31" in terms("2.31")
 
 
+def test_a_version_is_the_same_with_and_without_its_v():
+    assert "2ˑ3ˑ1" in {*terms("since V2.3.1")} & {*terms("what changed in version 2.3.1?")}
+
+
 def test_words_that_say_nothing_are_dropped():
     assert query_terms("How many days of annual leave do I get?") == ["day", "annual", "leav"]
 
