@@ -34,12 +34,15 @@ SCHEMA = frozenset(["makemigrations", "migrate", "showmigrations", "sqlmigrate",
 
 
 def execute(argv: Sequence[str]) -> None:
-    """Runs one command. Exits with 2 and one line on a setting that cannot be used."""
+    """Runs one command. Exits with 2 and one line on a setting that cannot be used, with 130 after a Ctrl-C."""
     try:
         run(take_data_option(list(argv)))
     except (ImproperlyConfigured, StartError) as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(2)
+    except KeyboardInterrupt:
+        sys.stderr.write("Interrupted.\n")
+        sys.exit(130)
 
 
 def run(argv: list[str]) -> None:

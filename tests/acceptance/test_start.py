@@ -112,6 +112,12 @@ def test_a_port_in_use_is_named_with_the_option_to_change_it(tmp_path):
     assert "--port" in done.stderr
 
 
+def test_a_command_that_is_interrupted_says_so_in_a_word(second_start):
+    code = "import os, signal; os.kill(os.getpid(), signal.SIGINT)"
+    done = manage("shell", "-v0", "-c", code, "--data", str(second_start.data))
+    assert (done.returncode, done.stderr) == (130, "Interrupted.\n")
+
+
 def test_a_bad_setting_stops_the_start_with_one_line():
     done = manage("up", QUOTA_PER_MINUTE="many")
     assert done.returncode == 2
