@@ -95,6 +95,11 @@ class Chunk(models.Model):
     page = models.PositiveIntegerField(null=True, blank=True)
     text = models.TextField()
     content_hash = models.CharField(max_length=32, help_text="BLAKE2b-128 of the text, hex.")
+    repeated = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="It stands earlier in the document, under the same headings, and is found there by its meaning.",
+    )
 
     class Meta:
         ordering: ClassVar = ["document", "ordinal"]

@@ -22,7 +22,7 @@ OnProgress = Callable[[int, int], None]
 
 LACKING = """
     SELECT {what} FROM retrieval_chunk c JOIN retrieval_document d ON d.id = c.document_id
-    WHERE NOT EXISTS (SELECT FROM {table} e WHERE e.chunk_id = c.id)
+    WHERE NOT c.repeated AND NOT EXISTS (SELECT FROM {table} e WHERE e.chunk_id = c.id)
 """
 
 

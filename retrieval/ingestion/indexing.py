@@ -131,9 +131,11 @@ def _work(job: Job, embedder: Embedder, force: bool) -> None:
     _step(job, 20)
     with INGEST_SECONDS.labels("embed").time():
         texts = [indexed_text(title, c.heading, c.text) for c in chunks]
-        made = _all_vectors(job, embedder, texts, anew=force or not job.published_hash)
+        first = vectors.first_places(texts)
+        distinct = [texts[place] for place in first]
+        made = _all_vectors(job, embedder, distinct, anew=force or not job.published_hash)
     with INGEST_SECONDS.labels("publish").time():
-        _publish(job, parsed, title, chunks, embedder, made)
+        _publish(job, parsed, title, chunks, first, embedder, made)
     DOCUMENTS.labels("ready").inc()
 
 
@@ -177,8 +179,15 @@ def _step(job: Job, per_cent: int) -> None:
 
 
 def _publish(
-    job: Job, parsed: ParsedDocument, title: str, chunks: Sequence[Chunk], embedder: Embedder, made: Vectors
+    job: Job,
+    parsed: ParsedDocument,
+    title: str,
+    chunks: Sequence[Chunk],
+    first: Sequence[int],
+    embedder: Embedder,
+    made: Vectors,
 ) -> None:
+    """`made` are the vectors of the chunks at the places `first`; the others repeat one of these."""
     with transaction.atomic():
         collection = rows.hold(job)
         if collection is None:
@@ -190,13 +199,13 @@ def _publish(
             else:
                 note_change(cursor, job.id, frozenset())
             ids = [chunk_id(job.id, job.content_hash, c.ordinal) for c in chunks]
-            _copy(cursor, job.id, collection, ids, chunks)
+            _copy(cursor, job.id, collection, ids, chunks, frozenset(first))
             publish(
                 cursor,
                 model=embedder.name,
                 dimensions=embedder.dimensions,
                 collection_id=collection,
-                chunks=ids,
+                chunks=[ids[place] for place in first],
                 vectors=made,
             )
         rows.ready(job, parsed, title, len(chunks))
@@ -211,13 +220,18 @@ def chunk_id(document_id: UUID, content_hash: str, ordinal: int) -> int:
 
 
 def _copy(
-    cursor: Cursor, document: UUID, collection: int, ids: Sequence[int], chunks: Sequence[Chunk]
+    cursor: Cursor,
+    document: UUID,
+    collection: int,
+    ids: Sequence[int],
+    chunks: Sequence[Chunk],
+    first: frozenset[int],
 ) -> None:
-    columns = "id, document_id, collection_id, ordinal, heading, page, text, content_hash"
+    columns = "id, document_id, collection_id, ordinal, heading, page, text, content_hash, repeated"
     with cursor.copy(f"COPY retrieval_chunk ({columns}) FROM STDIN") as copy:
-        for key, c in zip(ids, chunks, strict=True):
+        for at, (key, c) in enumerate(zip(ids, chunks, strict=True)):
             place = (key, document, collection, c.ordinal)
-            copy.write_row((*place, c.heading, c.page, c.text, c.content_hash))
+            copy.write_row((*place, c.heading, c.page, c.text, c.content_hash, at not in first))
 
 
 def retire(cursor: Cursor, document_id: UUID) -> None:

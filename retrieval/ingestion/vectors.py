@@ -23,6 +23,12 @@ _CHUNKS = """SELECT c.id, coalesce(nullif(d.title, ''), d.name), c.heading, c.te
 _VECTORS = "SELECT chunk_id, halfvec_send(embedding) FROM {table} WHERE chunk_id = ANY(%s)"
 
 
+def first_places(texts: Sequence[str]) -> list[int]:
+    """Where each text stands for the first time. A graph of vectors (HNSW) loses its way among hundreds that are equal:
+    each of them has the others as neighbours and nothing else, and who comes there finds the others alone."""
+    return sorted({text: place for place, text in reversed([*enumerate(texts)])}.values())
+
+
 def batches(texts: Sequence[str]) -> Iterator[list[str]]:
     """The texts in batches of about equal work."""
     held: list[str] = []

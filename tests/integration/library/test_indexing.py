@@ -9,10 +9,11 @@ import pytest
 from django.db import connection, connections
 from django.utils import timezone
 
-from retrieval import library, tasks
+from retrieval import library, reembedding, tasks
 from retrieval.errors import EmbeddingThrottled
 from retrieval.ingestion import indexing, storage
 from retrieval.models import Chunk, Document
+from retrieval.partitions import find_model
 from tests.integration.library.conftest import FakeEmbedder
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -222,6 +223,16 @@ def test_a_passing_fault_leaves_the_document_queued(add):
     assert (document.status, document.attempts) == ("queued", 0)
     indexing.index_document(document.pk, embedder=FakeEmbedder())
     assert texts(document) == ["You get 25 days of annual leave."]
+
+
+def test_a_text_that_repeats_itself_has_each_vector_once(add):
+    document = add("# Leave\n\n" + "Each year has twenty-five days of it. " * 2000)
+    with connection.cursor() as wrapped:
+        model = find_model(wrapped.cursor, FakeEmbedder.name, FakeEmbedder.dimensions)
+        lacking = reembedding.lacking(wrapped.cursor, model)
+    assert len(texts(document)) == document.chunk_count > 10
+    assert (vectors_of(document), lacking) == (len(set(texts(document))), 0)
+    assert vectors_of(document) < 4
 
 
 def test_a_file_that_stopped_the_worker_three_times_fails(add):
