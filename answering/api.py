@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 from django.contrib.auth.models import User
 from django.core.exceptions import RequestDataTooBig
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from ninja import NinjaAPI, Router, Schema
 from ninja.errors import AuthenticationError, HttpError, ValidationError
@@ -16,7 +17,7 @@ from ninja.security import HttpBearer
 
 from answering import tokens
 from answering.asking import question_text, read_ask
-from answering.errors import AnsweringError, BadQuestion, SearchUnavailable
+from answering.errors import AnsweringError, BadQuestion, SearchUnavailable, StoreUnavailable
 from answering.events import Frame
 from answering.reporting import error_event, status_of
 from answering.wiring import wiring
@@ -191,6 +192,13 @@ def build() -> NinjaAPI:
     @api.exception_handler(RetrievalError)
     def on_retrieval(request: HttpRequest, error: RetrievalError) -> HttpResponse:
         told = SearchUnavailable()
+        return error_response(told.status, told.code, str(told), told.retry_after)
+
+    @api.exception_handler(OperationalError)
+    @api.exception_handler(InterfaceError)
+    def on_database(request: HttpRequest, error: Exception) -> HttpResponse:
+        """What is asked through the ORM; questions go another way to Postgres."""
+        told = StoreUnavailable()
         return error_response(told.status, told.code, str(told), told.retry_after)
 
     @api.exception_handler(RequestDataTooBig)

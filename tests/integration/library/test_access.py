@@ -4,6 +4,7 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import OperationalError, connection
 from django.test import Client
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 
@@ -140,6 +141,25 @@ def test_an_account_that_is_switched_off_sees_nothing(cast, as_user, document):
     client = as_user(cast.member)
     User.objects.filter(pk=cast.member.pk).update(is_active=False)
     assert client.get(f"/d/{document.pk}/").status_code in {302, 404}
+
+
+@pytest.fixture
+def no_database():
+    """Every statement fails, as when Postgres is restarted."""
+
+    def fail(execute, sql, params, many, context):
+        raise OperationalError("terminating connection due to administrator command")
+
+    with connection.execute_wrapper(fail):
+        yield
+
+
+@pytest.mark.expects_errors
+def test_without_postgres_the_interface_says_to_try_again(no_database):
+    headers = {"Authorization": "Bearer cf_any"}
+    response = Client(headers=headers).get("/api/v1/documents/00000000-0000-0000-0000-000000000000")
+    assert (response.status_code, response.json()["error"]["code"]) == (503, "unavailable")
+    assert response["Retry-After"]
 
 
 # ---- the pages
