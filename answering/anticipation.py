@@ -5,7 +5,7 @@ known and is embedded and searched by meaning, too. All this does is to warm cac
 asker's scope: nothing is shown, kept elsewhere or logged, and a hint of one reader helps nobody with other rights."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from answering.caches.normalise import normal
@@ -43,7 +43,14 @@ class Lexical(Protocol):
 
 class Vectors(Protocol):
     async def search(
-        self, vector: Vector, scope: AccessScope, k: int, *, timeout: float, asked: bool = True
+        self,
+        vector: Vector,
+        scope: AccessScope,
+        k: int,
+        *,
+        timeout: float,
+        near: Sequence[int] = (),
+        asked: bool = True,
     ) -> Ranking: ...
 
 
@@ -89,7 +96,9 @@ class Anticipation:
                 top = words.chunks[:SETTLED]
                 if top and top == settled:
                     vector = await self.embedder.embed_query(text, timeout=PATIENCE, asked=False)
-                    await self.vectors.search(vector, scope, self.candidates, timeout=PATIENCE, asked=False)
+                    await self.vectors.search(
+                        vector, scope, self.candidates, timeout=PATIENCE, near=words.chunks, asked=False
+                    )
                 return top
         except (RetrievalError, Overloaded, TimeoutError):
             self.on_result("typing", "error")

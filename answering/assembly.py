@@ -51,8 +51,8 @@ COLLECTED = (10_000, 20, 50)
 """The garbage collector's thresholds: a question makes some thousand objects, and hardly a cycle among them."""
 
 TURN = 0.0005
-"""Seconds that a thread computes before another one that waits may: a tenth of Python's own. The event loop asks for its
-turn after every wait for the network, and what searches by words or renders a page beside it need not be quick."""
+"""Seconds that a thread computes before another one that waits may: a tenth of Python's own. The event loop asks for
+its turn after every wait for the network; what searches by words or renders a page beside it need not be quick."""
 
 # Where nothing takes the place of a dependency, leaving it alone helps nobody but itself: only a long and nearly whole
 # failure is taken for one, and it is tried again soon. A few slow answers on a busy machine are none.
@@ -195,9 +195,9 @@ def load_embedder() -> Embedder:
 
 
 def settle() -> None:
-    """Lets threads take turns quickly, and takes what lives as long as the process out of the collector's sight, once: a
-    full collection stops every question for a fifth of a second where it looks through all of Django, and for a few
-    milliseconds where not."""
+    """Lets threads take turns quickly, and takes what lives as long as the process out of the collector's sight, once:
+    a full collection stops every question for a fifth of a second where it looks through all of Django, and for a
+    few milliseconds where not."""
     if not gc.get_freeze_count():
         gc.collect()
         gc.freeze()

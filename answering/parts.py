@@ -26,7 +26,9 @@ class Lexical(Protocol):
 
 
 class Vectors(Protocol):
-    async def search(self, vector: Vector, scope: AccessScope, k: int, *, timeout: float) -> Ranking: ...
+    async def search(
+        self, vector: Vector, scope: AccessScope, k: int, *, timeout: float, near: Sequence[int] = ()
+    ) -> Ranking: ...
 
 
 class Chooses(Protocol):

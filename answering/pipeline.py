@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any
 
 from answering.caches.answer import CachedAnswer
 from answering.errors import SearchUnavailable, StreamCut
@@ -19,9 +18,10 @@ from answering.parts import Parts
 from answering.prefetch import Extras
 from answering.reply import Reply
 from answering.reranking import reranked
-from answering.stages import Run
+from answering.stages import Run, cancel
 from answering.store import History
 from retrieval.passages import Passage, Ranking
+from retrieval.vectors import so_far
 
 CANDIDATES = 100
 """Chunks that each leg gives to the fusion."""
@@ -36,13 +36,16 @@ CACHE_BUDGET = 0.1
 """Seconds. A look-up that takes longer is no shortcut."""
 
 
+Leg = asyncio.Task[Ranking | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Legs:
     """The two searches of one text, under way."""
 
     text: str
-    words: asyncio.Task[Ranking | None]
-    meaning: asyncio.Task[Ranking | None]
+    words: Leg
+    meaning: Leg
 
 
 async def answer(run: Run, reply: Reply, parts: Parts) -> str:
@@ -84,7 +87,7 @@ async def go_on(run: Run, reply: Reply, parts: Parts) -> str:
 
 def search_both(beside: asyncio.TaskGroup, run: Run, parts: Parts, text: str) -> Legs:
     words = beside.create_task(by_words(run, parts, text))
-    return Legs(text, words, beside.create_task(by_meaning(run, parts, text)))
+    return Legs(text, words, beside.create_task(by_meaning(run, parts, text, words)))
 
 
 async def by_words(run: Run, parts: Parts, text: str) -> Ranking | None:
@@ -97,7 +100,7 @@ async def by_words(run: Run, parts: Parts, text: str) -> Ranking | None:
     )
 
 
-async def by_meaning(run: Run, parts: Parts, text: str) -> Ranking | None:
+async def by_meaning(run: Run, parts: Parts, text: str, words: Leg) -> Ranking | None:
     vector = await run.stage(
         "embed",
         lambda: parts.embed(text, run.deadline.capped(parts.budgets.embed)),
@@ -109,7 +112,9 @@ async def by_meaning(run: Run, parts: Parts, text: str) -> Ranking | None:
         return None
     return await run.stage(
         "vector",
-        lambda: parts.vectors.search(vector, run.question.scope, CANDIDATES, timeout=parts.budgets.vector),
+        lambda: parts.vectors.search(
+            vector, run.question.scope, CANDIDATES, timeout=parts.budgets.vector, near=so_far(words)
+        ),
         budget=parts.budgets.vector,
         breaker=parts.breakers.vectors,
         fallback=None,
@@ -121,7 +126,7 @@ async def conversation(run: Run, parts: Parts) -> History:
     return await run.stage("conversation", work, budget=parts.budgets.context, fallback=History(), quiet=True)
 
 
-async def from_cache(run: Run, parts: Parts, words: asyncio.Task[Ranking | None]) -> CachedAnswer | None:
+async def from_cache(run: Run, parts: Parts, words: Leg) -> CachedAnswer | None:
     if run.question.fresh:
         return None
     work = lambda: parts.answers.find(run.question, words)  # noqa: E731
@@ -241,8 +246,3 @@ def refuse(run: Run, reply: Reply) -> str:
     """Says that the documents do not say, and what in them comes nearest where that is not far off."""
     near = reply.found is not None and reply.found.near
     return reply.refuse(extract(run.question.text, reply.passages, most=1, lead_in=NEAREST) if near else "")
-
-
-def cancel(*tasks: asyncio.Task[Any]) -> None:
-    for task in tasks:
-        task.cancel()

@@ -168,3 +168,8 @@ def _report(call: Call | None, outcome: str) -> None:
         call.fail()
     else:
         call.abandon()
+
+
+def cancel(*tasks: asyncio.Task[Any]) -> None:
+    for task in tasks:
+        task.cancel()

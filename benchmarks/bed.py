@@ -4,7 +4,7 @@ product's pipeline as `wiring` builds it."""
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -70,9 +70,11 @@ class SlowVectors:
     inner: Vectors
     seconds: float
 
-    async def search(self, vector: Vector, scope: AccessScope, k: int, *, timeout: float) -> Ranking:
+    async def search(
+        self, vector: Vector, scope: AccessScope, k: int, *, timeout: float, near: Sequence[int] = ()
+    ) -> Ranking:
         async with lasting(self.seconds):
-            return await self.inner.search(vector, scope, k, timeout=timeout)
+            return await self.inner.search(vector, scope, k, timeout=timeout, near=near)
 
 
 @asynccontextmanager

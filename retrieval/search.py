@@ -14,7 +14,7 @@ from retrieval.errors import RetrievalError
 from retrieval.fusion import fuse
 from retrieval.lexical.search import LexicalSearch
 from retrieval.passages import Passage, Ranking
-from retrieval.vectors import VectorIndex
+from retrieval.vectors import VectorIndex, so_far
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
@@ -47,7 +47,9 @@ async def search(legs: Legs, scope: AccessScope, q: str, k: int) -> list[Passage
         lexical_task = group.create_task(
             _softly("lexical", legs.lexical.search(q, scope, most), legs.seconds)
         )
-        vector_task = group.create_task(_softly("vector", _nearest(legs, scope, q, most), legs.seconds))
+        vector_task = group.create_task(
+            _softly("vector", _nearest(legs, scope, q, most, lexical_task), legs.seconds)
+        )
     lexical, vector = lexical_task.result(), vector_task.result()
     if lexical is None and vector is None:
         raise RetrievalError("neither leg of the search can answer")
@@ -56,9 +58,11 @@ async def search(legs: Legs, scope: AccessScope, q: str, k: int) -> list[Passage
     return passages.ranked([found[chunk] for chunk in fused.chunks if chunk in found], fused, lexical, vector)
 
 
-async def _nearest(legs: Legs, scope: AccessScope, q: str, k: int) -> Ranking:
+async def _nearest(
+    legs: Legs, scope: AccessScope, q: str, k: int, words: asyncio.Task[Ranking | None]
+) -> Ranking:
     vector = await legs.embedder.embed_query(q, timeout=legs.seconds)
-    return await legs.vectors.search(vector, scope, k, timeout=legs.seconds)
+    return await legs.vectors.search(vector, scope, k, timeout=legs.seconds, near=so_far(words))
 
 
 async def _softly(leg: str, work: Awaitable[Ranking], seconds: float) -> Ranking | None:

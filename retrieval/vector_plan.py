@@ -40,6 +40,8 @@ MANY = 8
 """Copies searched together from which each may be less thorough: the best of all are wanted, not of each."""
 DIVIDED = 2_500
 """Rows from which an exact scan is divided among the connections of a search."""
+MOST_SCANNED = 150_000
+"""Rows that are scanned for one question where a graph has lost its way: 90 ms of Postgres' processor, on two cores."""
 PLENTY = 1.5
 """Candidates for each hit wanted: some are of chunks that were deleted and not yet vacuumed."""
 LANES = 2
@@ -73,6 +75,8 @@ class Search:
     half: int | None = None
     whole: bool = False
     """All rows of the table are allowed, as far as the layout knows."""
+    chunks: tuple[int, ...] = ()
+    """Only these, where there are any."""
 
     def goes_on(self, k: int) -> bool:
         """Whether the graph must be able to look for more than `ef` candidates, which takes a tenth longer: not where
@@ -109,6 +113,22 @@ def exact_searches(layout: Layout, model: Model, collections: Sequence[int]) -> 
         for group in groups
         if group
     ]
+
+
+def known(model: Model, scope: AccessScope, chunks: Sequence[int]) -> Search | None:
+    """A look at chunks whose ids are known; each costs about a candidate of a graph."""
+    if not chunks:
+        return None
+    allowed = tuple(sorted(scope.collection_ids))
+    return Search(model.table, allowed, None, LARGE_MS * len(chunks), chunks=tuple(chunks))
+
+
+def scannable(layout: Layout, scope: AccessScope) -> list[Search]:
+    """The scan of all that the scope allows; none where that is too much for a question."""
+    rows = sum(layout.rows.get(pk, 0) for pk in scope.collection_ids)
+    if layout.model is None or rows > MOST_SCANNED:
+        return []
+    return exact_searches(layout, layout.model, sorted(scope.collection_ids))
 
 
 def copy_searches(layout: Layout, collection: int, *, many: bool) -> list[Search]:
@@ -184,8 +204,9 @@ def statement(searches: Sequence[Search], dimensions: int, vector: Vector, k: in
 
 def branch(search: Search, distance: str, k: int) -> str:
     """The best `k` of one search."""
-    half = "" if search.half is None else f" AND (chunk_id & 1) = {search.half}"
-    rows = f"{distance} FROM {search.table} WHERE collection_id = ANY ({numbers(search.collections)}){half}"
+    which = "" if search.half is None else f" AND (chunk_id & 1) = {search.half}"
+    which += f" AND chunk_id = ANY ({numbers(search.chunks)})" if search.chunks else ""
+    rows = f"{distance} FROM {search.table} WHERE collection_id = ANY ({numbers(search.collections)}){which}"
     # Past OFFSET 0 an order does not reach the graph, and each distance is computed once.
     return (
         f"({rows} ORDER BY d LIMIT {k})"

@@ -4,7 +4,8 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from operator import itemgetter
+from operator import attrgetter
+from typing import NamedTuple
 
 import orjson
 
@@ -15,9 +16,9 @@ from retrieval.embeddings import Vector
 from retrieval.errors import VectorError
 from retrieval.partitions import BUILDING, Model, publish, retire
 from retrieval.passages import Hit, Ranking, of_json
-from retrieval.vector_plan import Layout, Search, lanes, plan, statement
+from retrieval.vector_plan import Layout, Search, known, lanes, plan, scannable, statement
 
-__all__ = ["VectorIndex", "publish", "retire"]
+__all__ = ["VectorIndex", "publish", "retire", "so_far"]
 
 LAYOUT_SECONDS = 30.0
 
@@ -34,8 +35,19 @@ LAYOUT_SQL = """
     WHERE m.dimensions = {dimensions} AND m.name = convert_from('\\x{name}', 'utf8')
 """
 
-Found = tuple[int, float, str | None]
-"""A chunk, its cosine, and its passage where that was read along."""
+TOP, LOST = 10, 3
+"""So many of so many best hits that a graph overlooked show that it has lost its way: among hundreds of chunks that say
+nearly the same each has the others for neighbours, and nothing leads out."""
+
+
+class Found(NamedTuple):
+    """A chunk, its cosine, and its passage where that was read along. `checked`: no search found it, it is one of those
+    that were to be looked at."""
+
+    chunk: int
+    score: float
+    passage: str | None
+    checked: bool = False
 
 
 class VectorIndex:
@@ -47,10 +59,13 @@ class VectorIndex:
         self.known: Layout | None = None
         self.reading: asyncio.Task[Layout] | None = None
 
-    async def search(self, vector: Vector, scope: AccessScope, k: int, *, timeout: float) -> Ranking:
+    async def search(
+        self, vector: Vector, scope: AccessScope, k: int, *, timeout: float, near: Sequence[int] = ()
+    ) -> Ranking:
         """The `k` chunks of the scope nearest to `vector` (dimensions,), best first; the score is the cosine.
 
-        Fewer than `k` only where the scope has fewer. `timeout` in seconds. Raises VectorError."""
+        Fewer than `k` only where the scope has fewer. `near` are chunks that may be among them, such as those that
+        words find: none of these is overlooked. `timeout` in seconds. Raises VectorError."""
         if vector.shape != (self.dimensions,):
             raise VectorError(f"The question has {vector.shape} dimensions, the index {self.dimensions}.")
         if not scope or k < 1:
@@ -58,45 +73,64 @@ class VectorIndex:
         until = time.monotonic() + timeout
         layout = await self.layout(timeout)
         try:
-            hits = await self.found(layout, vector, scope, k, until)
+            hits = await self.found(layout, vector, scope, k, until, near)
         except MissingTable:  # a copy was dropped since the layout was read
             layout = await self.read(until - time.monotonic())
-            hits = await self.found(layout, vector, scope, k, until)
+            hits = await self.found(layout, vector, scope, k, until, near)
         return Ranking(
             "vector",
-            tuple(Hit(chunk, score) for chunk, score, _ in hits),
-            passages=tuple(of_json(text) for _, _, text in hits[: self.passages] if text),
+            tuple(Hit(hit.chunk, hit.score) for hit in hits),
+            passages=tuple(of_json(hit.passage) for hit in hits[: self.passages] if hit.passage),
         )
 
     async def found(
-        self, layout: Layout, vector: Vector, scope: AccessScope, k: int, until: float
+        self, layout: Layout, vector: Vector, scope: AccessScope, k: int, until: float, near: Sequence[int]
     ) -> list[Found]:
         if layout.model is None:
             return []
         searches = plan(layout, scope)
-        hits = await self.run(searches, vector, k, until)
+        if not any(search.ef for search in searches):
+            return await self.run(searches, vector, k, until)
+        check = known(layout.model, scope, near)
+        hits = await self.run(searches, vector, k, until, check)
         if len(hits) < k and any(search.ef and not search.goes_on(k) for search in searches):
             # Most candidates were of deleted chunks, or of a collection that the layout does not know yet.
             searches = [replace(search, whole=False) for search in searches]
-            hits = await self.run(searches, vector, k, until)
-        if len(hits) < k and any(search.ef for search in searches):
+            hits = await self.run(searches, vector, k, until, check)
+        if len(hits) < k:
             # The graph gave up early, or most of what it found was not allowed: look at each row that is.
             allowed = tuple(sorted(scope.collection_ids))
             hits = await self.run([Search(layout.model.table, allowed, None, 0.0)], vector, k, until)
+        elif overlooked(hits) >= LOST and (scans := scannable(layout, scope)):
+            hits = await self.run(scans, vector, k, until)
         return hits
 
-    async def run(self, searches: Sequence[Search], vector: Vector, k: int, until: float) -> list[Found]:
-        """The searches on up to LANES connections at once, and the best of what they find."""
+    async def run(
+        self,
+        searches: Sequence[Search],
+        vector: Vector,
+        k: int,
+        until: float,
+        check: Search | None = None,
+    ) -> list[Found]:
+        """The searches on up to LANES connections at once, and the best of what they find, and of `check` on a
+        connection of its own."""
         left = until - time.monotonic()
         if left <= 0:
             raise VectorError("No time was left for the vector search.")
         statements = [statement(lane, self.dimensions, vector, k, self.passages) for lane in lanes(searches)]
+        if check is not None:
+            statements.append(statement([check], self.dimensions, vector, k))
         if len(statements) == 1:
-            rows = await database.fetch(self.pool, statements[0], timeout=left)
+            answers = [await database.fetch(self.pool, statements[0], timeout=left)]
         else:
-            rows = await both(self.pool, statements, left)
-        best: dict[int, Found] = {row[0]: (row[0], row[1], row[2]) for row in rows}
-        return sorted(best.values(), key=itemgetter(1), reverse=True)[:k]
+            answers = await together(self.pool, statements, left)
+        best: dict[int, Found] = {}
+        if check is not None:
+            best = {row[0]: Found(row[0], row[1], None, checked=True) for row in answers.pop()}
+        for rows in answers:
+            best.update((row[0], Found(row[0], row[1], row[2])) for row in rows)
+        return sorted(best.values(), key=attrgetter("score"), reverse=True)[:k]
 
     async def layout(self, timeout: float) -> Layout:
         """The layout as last read; a new one is read beside the search when it is due."""
@@ -130,12 +164,23 @@ class VectorIndex:
             )
 
 
-async def both(pool: Pool, statements: Sequence[str], timeout: float) -> list[database.Row]:
-    """The rows of all statements, on a connection each. The first failure is raised; the others are dropped."""
+def overlooked(hits: Sequence[Found]) -> int:
+    """Of the best hits, how many no graph found."""
+    return sum(hit.checked for hit in hits[:TOP])
+
+
+def so_far(words: asyncio.Task[Ranking | None]) -> Sequence[int]:
+    """The chunks that the other leg has found by now: to wait for it would be the wrong price for a check."""
+    found = words.result() if words.done() and not words.cancelled() and not words.exception() else None
+    return found.chunks if found else ()
+
+
+async def together(pool: Pool, statements: Sequence[str], timeout: float) -> list[list[database.Row]]:
+    """The rows of each statement, on a connection each. The first failure is raised; the others are dropped."""
     loop = asyncio.get_running_loop()
     tasks = [loop.create_task(database.fetch(pool, sql, timeout=timeout)) for sql in statements]
     try:
-        return [row for rows in await asyncio.gather(*tasks) for row in rows]
+        return await asyncio.gather(*tasks)
     finally:
         for task in tasks:
             task.cancel()

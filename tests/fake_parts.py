@@ -108,7 +108,9 @@ class ScriptedParts:
         await self.script.take("embed")
         return np.ones(4, np.float32) / 2
 
-    async def vector(self, vector: Vector, scope: AccessScope, k: int, *, timeout: float) -> Ranking:
+    async def vector(
+        self, vector: Vector, scope: AccessScope, k: int, *, timeout: float, near: Sequence[int] = ()
+    ) -> Ranking:
         await self.script.take("vector")
         return Ranking("vector", tuple(Hit(c, 0.9 - i / 10) for i, c in enumerate(self.script.meaning)))
 

@@ -90,6 +90,14 @@ class Library:
             "UPDATE retrieval_document SET chunk_count = %s WHERE collection_id = %s", rows, collection.pk
         )
 
+    @contextlib.contextmanager
+    def overlooked(self):
+        """What is added meanwhile no graph leads to, as where hundreds of chunks are neighbours of each other alone."""
+        ready = "UPDATE pg_index SET indisready = %s WHERE indexrelid::regclass::text ~ '_hnsw[01]?$'"
+        self.execute(ready, False)
+        yield
+        self.execute(ready, True)
+
     def execute(self, sql, *values):
         self.connection.execute(sql, values)
 

@@ -5,7 +5,7 @@ new document or a changed group is another key. It stays in the process: the sea
 or two."""
 
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from answering.caches.embedding import Outcome
@@ -32,7 +32,9 @@ class Lexical(Protocol):
 
 
 class Vectors(Protocol):
-    async def search(self, vector: Vector, scope: AccessScope, k: int, *, timeout: float) -> Ranking: ...
+    async def search(
+        self, vector: Vector, scope: AccessScope, k: int, *, timeout: float, near: Sequence[int] = ()
+    ) -> Ranking: ...
 
 
 class RankingCache:
@@ -106,8 +108,15 @@ class CachedVectors:
         self._cache = cache
 
     async def search(
-        self, vector: Vector, scope: AccessScope, k: int, *, timeout: float, asked: bool = True
+        self,
+        vector: Vector,
+        scope: AccessScope,
+        k: int,
+        *,
+        timeout: float,
+        near: Sequence[int] = (),
+        asked: bool = True,
     ) -> Ranking:
         what = hashlib.blake2b(vector.tobytes(), digest_size=16).hexdigest()
-        work = lambda key: self._vectors.search(vector, scope, k, timeout=timeout)  # noqa: E731
+        work = lambda key: self._vectors.search(vector, scope, k, timeout=timeout, near=near)  # noqa: E731
         return await self._cache.search("vector", what, scope, k, work, asked=asked)

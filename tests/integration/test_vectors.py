@@ -257,3 +257,42 @@ def test_a_search_equals_the_exact_one_whatever_the_scope_and_the_copies(
     assert len(found) == min(k, len(allowed))
     exact = library.nearest(question, chosen, k)
     assert len(set(found.chunks) & set(exact)) >= 0.95 * len(exact)
+
+
+@pytest.fixture
+def crowded(library):
+    """A collection, and those of its chunks that its graph does not lead to."""
+    crowded = library.collection("crowded")
+    library.add(crowded, 200)
+    with library.overlooked():
+        return crowded, library.add(crowded, 20)
+
+
+async def test_what_words_find_is_not_overlooked_where_a_graph_loses_its_way(library, index, crowded):
+    collection, lost = crowded
+    library.estimate(collection, 1_000_000)
+    question = library.vectors[lost[0]]
+    alone = await index.search(question, scope(collection), 10, timeout=5)
+    found = await index.search(question, scope(collection), 10, timeout=5, near=lost)
+    assert set(alone.chunks).isdisjoint(lost)
+    assert found.chunks == library.nearest(question, [collection], 10)
+
+
+async def test_a_graph_that_has_lost_its_way_gives_way_to_a_scan(library, index, crowded):
+    collection, lost = crowded
+    library.estimate(collection, 50_000)
+    question = sum(library.vectors[chunk] for chunk in lost)
+    nearest = library.nearest(question, [collection], 10)
+    known = [chunk for chunk in nearest if chunk in lost][:3]
+    found = await index.search(question, scope(collection), 10, timeout=5, near=known)
+    assert found.chunks == nearest
+    assert not set(lost).intersection(nearest) <= set(known)
+
+
+async def test_what_words_find_elsewhere_is_not_shown(library, index):
+    mine, secret = library.collection("mine"), library.collection("secret")
+    library.add(mine, 20)
+    hidden = library.add(secret, 5)
+    library.estimate(mine, 1_000_000)
+    found = await index.search(library.vectors[hidden[0]], scope(mine), 50, timeout=5, near=hidden)
+    assert set(found.chunks) <= library.members([mine])

@@ -51,7 +51,7 @@ class _Vectors:
     def __init__(self, world):
         self.world = world
 
-    async def search(self, vector, scope, k, *, timeout, asked=True):
+    async def search(self, vector, scope, k, *, timeout, near=(), asked=True):
         assert scope == SCOPE
         self.world.vectors.append(k)
         return Ranking("vector")
