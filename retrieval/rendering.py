@@ -17,6 +17,8 @@ _MARKDOWN = (
         ["heading", "lheading", "image", "link", "autolink", "reference", "entity", "emphasis", "escape"]
     )
 )
+_WRAPPED = 60
+"""Characters of a line from which on its end is taken for a wrap."""
 
 
 def _keep_numbers(state: StateCore) -> None:
@@ -27,7 +29,22 @@ def _keep_numbers(state: StateCore) -> None:
             token.attrSet("value", token.info)
 
 
+def _unwrap(state: StateCore) -> None:
+    """A line as long as those of a text that was wrapped by hand ends in a space; a short one, as in an address,
+    ends where it ends."""
+    for block in state.tokens:
+        length = 0
+        for token in block.children or ():
+            if token.type != "softbreak":
+                length += len(token.content)
+                continue
+            if length >= _WRAPPED:
+                token.type, token.content = "text", " "
+            length = 0
+
+
 _MARKDOWN.core.ruler.push("keep_numbers", _keep_numbers)
+_MARKDOWN.core.ruler.push("unwrap", _unwrap)
 
 
 def to_html(text: str) -> str:

@@ -24,3 +24,12 @@ def test_items_keep_their_numbers(text, numbers):
 
 def test_bullets_have_no_numbers():
     assert "<li>one</li>" in to_html("- one\n- two")
+
+
+def test_a_line_that_was_wrapped_by_hand_runs_on():
+    line = "The public (bank) holidays of the country where you usually do your"
+    assert to_html(f"{line}\nwork come on top.") == f"<p>{line} work come on top.</p>\n"
+
+
+def test_short_lines_stay_lines():
+    assert to_html("Reception\n1 Long Lane\nFernhill").count("<br>") == 2
