@@ -20,9 +20,14 @@ def question(title: str, heading: str) -> str:
     topic = heading.rpartition("›")[2].strip()
     if topic.endswith("?") and 12 <= len(topic) <= 90:
         return topic
-    if not PLAIN.match(topic) or topic.lower() in DULL or topic.lower() == title.lower():
+    if not PLAIN.match(topic) or topic.lower() in DULL or topic.lower() in title.lower():
         return ""
-    return f"What does “{title}” say about {topic[0].lower() + topic[1:] if topic[1:2].islower() else topic}?"
+    return f"What does “{title}” say about {_in_a_sentence(topic)}?"
+
+
+def _in_a_sentence(topic: str) -> str:
+    """Without the capital of a heading; names and titles (`Michael Bali`, `IT security`) keep theirs."""
+    return topic if any(letter.isupper() for letter in topic[1:]) else topic[0].lower() + topic[1:]
 
 
 def examples(scope: AccessScope) -> list[str]:

@@ -9,6 +9,7 @@ from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 from django.utils import timezone
 
+from answering.examples import question
 from answering.history import RUNS_SHOWN
 from answering.models import Conversation, Run
 from retrieval.models import Chunk, Collection, Document
@@ -237,3 +238,23 @@ def test_every_module_of_the_page_is_fetched_at_once(browser):
         text = (SCRIPTS / name).read_text()
         left += [other for other in re.findall(r'from "\./([\w.]+)"', text) if f"js/{other}" not in found]
     assert preloaded == found
+
+
+def test_a_changed_password_is_said_to_be_changed(client):
+    reader = User.objects.create_user("reader", password="an old one of 2019")
+    client.force_login(reader)
+    new = {"new_password1": "a new one of 2024", "new_password2": "a new one of 2024"}
+    page = client.post("/accounts/password/", {"old_password": "an old one of 2019", **new}, follow=True)
+    assert "Your password is changed" in page.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("title", "heading", "asked"),
+    [
+        ("Team", "Who we meet", "What does “Team” say about who we meet?"),
+        ("Team", "Michael Bali", "What does “Team” say about Michael Bali?"),
+        ("Acme: Health Plus Plan", "Health Plus Plan", ""),
+    ],
+)
+def test_an_example_reads_like_a_question(title, heading, asked):
+    assert question(title, heading) == asked
