@@ -175,7 +175,9 @@ def _dependencies(samples: Samples) -> list[dict[str, Any]]:
     columns = {"qa_breaker_state": "state", "qa_concurrency_limit": "limit", "qa_in_flight": "in_flight"}
     for metric, column in columns.items():
         for labels, value in samples.get(metric, []):
-            row = rows.setdefault(labels["dependency"], {"name": labels["dependency"]})
+            row = rows.setdefault(
+                labels["dependency"], {"name": labels["dependency"], "limit": None, "in_flight": None}
+            )
             row[column] = STATES[int(value)] if column == "state" else int(value)
     return [rows[name] for name in sorted(rows)]
 
