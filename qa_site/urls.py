@@ -5,6 +5,8 @@ from django.urls import include, path
 from answering.api import build
 from qa_site import health, ops
 
+admin.site.site_header = admin.site.site_title = "Citefirst administration"
+
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
@@ -13,7 +15,8 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("accounts/login/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("accounts/logout/", auth.LogoutView.as_view(), name="logout"),
-    path("accounts/password/", auth.PasswordChangeView.as_view(success_url="/"), name="password_change"),
+    path("accounts/password/", auth.PasswordChangeView.as_view(), name="password_change"),
+    path("accounts/password/done/", auth.PasswordChangeDoneView.as_view(), name="password_change_done"),
     path("api/v1/", build().urls),
     path("", include("answering.urls")),
     path("", include("retrieval.urls")),
