@@ -18,14 +18,18 @@ else:
 
 @admin.register(Collection)
 class CollectionAdmin(CollectionAdminBase):
-    list_display = ("name", "slug", "created_by", "created_at")
+    list_display = ("name", "slug", "readers", "created_by", "created_at")
     search_fields = ("name", "slug")
     filter_horizontal = ("groups",)
     prepopulated_fields: ClassVar = {"slug": ("name",)}
     exclude = ("created_by",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Collection]:
-        return super().get_queryset(request).filter(scratch=False)
+        return super().get_queryset(request).filter(scratch=False).prefetch_related("groups")
+
+    @admin.display(description="Read by")
+    def readers(self, collection: Collection) -> str:
+        return ", ".join(group.name for group in collection.groups.all()) or "superusers alone"
 
 
 @admin.register(Document)
