@@ -4,6 +4,7 @@
 import { h } from "./dom.js";
 
 const INLINE = /(`+)([^`]+?)\1|\*\*([^*]+?)\*\*|\*([^*\s][^*]*?)\*|\[(\d{1,3})\]/g;
+const RULE = /^\s*\|?(?:\s*:?-+:?\s*\|)+\s*(?::?-+:?)?\s*$/;
 const ITEM = /^\s*(?:[-*+]|(\d{1,9})[.)])\s+(.*)$/;
 
 // The blocks of `text`: pieces between blank lines, fenced code kept whole. All but the last are finished.
@@ -33,11 +34,20 @@ export function renderBlock(text, cite) {
   }
   const heading = /^(#{1,6})\s+(.*)$/.exec(lines[0]);
   if (heading && lines.length === 1) return h("h3", {}, inline(heading[2], cite));
+  if (/^\s*(?:-{3,}|\*{3,}|_{3,})\s*$/.test(text)) return h("hr");
   if (ITEM.test(lines[0])) return list(lines, cite);
+  if (lines.length > 1 && lines[0].includes("|") && RULE.test(lines[1])) return table(lines, cite);
   if (lines.every((line) => line.startsWith(">"))) {
     return h("blockquote", {}, h("p", {}, inline(lines.map((line) => line.replace(/^>\s?/, "")).join("\n"), cite)));
   }
   return h("p", {}, inline(text, cite));
+}
+
+function table(lines, cite) {
+  const cells = (line) => line.trim().replace(/^\||\|$/g, "").split("|");
+  const row = (tag, line) => h("tr", {}, cells(line).map((cell) => h(tag, {}, inline(cell.trim(), cite))));
+  const body = lines.slice(2).map((line) => row("td", line));
+  return h("div", { class: "table-wrap" }, h("table", {}, h("thead", {}, row("th", lines[0])), h("tbody", {}, body)));
 }
 
 function list(lines, cite) {

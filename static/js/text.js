@@ -29,7 +29,7 @@ export function excerpt(text, marks, { around = 60, most = 320 } = {}) {
   for (const [start, end] of ranges) {
     if (shown >= most) break;
     const from = Math.max(at, wordStart(points, start - around));
-    if (from > at) parts.push({ text: "… ", marked: false });
+    if (from > at) parts.push({ text: at ? " … " : "… ", marked: false });
     if (start > from) parts.push({ text: points.slice(from, start).join(""), marked: false });
     parts.push({ text: points.slice(start, end).join(""), marked: true });
     shown += end - from;
@@ -45,9 +45,11 @@ export function isShortened(text, marks, options) {
   return excerpt(text, marks, options).map((part) => part.text).join("") !== whole;
 }
 
-// Documents are often wrapped by hand: such line ends are spaces. Paragraphs, list items and table rows stay.
+// Documents are often wrapped by hand: such line ends are spaces. Paragraphs, list items and table rows stay; of a table
+// the bars between cells alone.
 export function unwrapped(text) {
-  return text.replace(/([^\n])\n(?![\n\-*|•]|\s*\d+[.)])/g, "$1 ").replace(/\n{2,}/g, "\n");
+  const lines = text.replace(/([^\n])\n(?![\n\-*|•]|\s*\d+[.)])/g, "$1 ").replace(/\n{2,}/g, "\n");
+  return lines.replace(/^\|(?: *:?-{3,}:? *\|)+ *(?:\n|$)/gm, "").replace(/^\| *| *\|$/gm, "");
 }
 
 function normalised(marks, length) {

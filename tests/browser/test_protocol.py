@@ -200,3 +200,33 @@ def test_passages_that_were_not_cited_fold_away(page, script):
 def test_whoever_is_logged_out_is_told_so(page, script):
     script.sockets[-1].close(code=4401)
     expect(page.get_by_text("You have been logged out.")).to_be_visible()
+
+
+def test_a_table_is_one_while_it_is_being_written(page, script):
+    run = script.asked()
+    script.accept(run)
+    sources(script, run)
+    script.say(run, "delta", text="Days:\n\n| Occasion | Days |\n|---|---:|\n| Wedding [1] | 2 |\n| Mov")
+    expect(page.locator(".answer th")).to_have_text(["Occasion", "Days"])
+    expect(page.locator(".answer td")).to_have_text(["Wedding 1", "2", "Mov"])
+
+
+def test_a_table_in_a_source_is_shown_without_its_rule(page, script):
+    run = script.asked()
+    script.accept(run)
+    text = "| Occasion | Days |\n| --- | --- |\n| Wedding | 2 |"
+    script.say(run, "citations", route="hybrid", final=True, passages=[passage(1, text, [])])
+    expect(page.locator(".source-text")).to_have_text("Occasion | Days Wedding | 2")
+
+
+def test_an_answer_from_right_to_left_runs_that_way(page, script):
+    run = script.asked()
+    script.accept(run)
+    sources(script, run)
+    script.say(run, "delta", text="أيام الإجازة السنوية [1]")
+    link, paragraph = page.locator(".answer a.cite"), page.locator(".answer p")
+    expect(link).to_be_visible()
+    inside, around = link.bounding_box(), paragraph.bounding_box()
+    assert inside
+    assert around
+    assert inside["x"] > around["x"] + around["width"] / 2  # at the right edge, where such a line begins
