@@ -177,3 +177,23 @@ def test_the_answer_is_read_out_once(page: Page):
     said = page.evaluate("window.said")
     assert len(said) <= 4
     assert [text for text in said if text.startswith("Answer: ")] == said[-1:]
+
+
+def test_a_failed_document_with_a_long_name_is_not_cut_off_on_a_phone(page: Page):
+    page.set_viewport_size(PHONE)
+    page.goto("/library/")
+    name = "REPORT-2024-INV-1234_borderless_table_of_results.bin"
+    page.locator("#file").set_input_files({"name": name, "mimeType": "", "buffer": bytes(range(256))})
+    expect(page.locator("#rows tr").filter(has_text=name).get_by_role("button", name="Retry")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
+def test_paper_has_the_answer_and_none_of_the_controls(page: Page):
+    page.goto("/")
+    ask(page, LEAVE)
+    finished(page)
+    page.emulate_media(media="print")
+    expect(page.locator(".answer")).to_be_visible()
+    expect(page.locator(".source").first).to_be_visible()
+    for control in (".top", ".history", ".composer", ".run-foot button"):
+        expect(page.locator(control).first).to_be_hidden()
