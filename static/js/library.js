@@ -8,11 +8,23 @@ const section = document.getElementById("documents");
 const rows = document.getElementById("rows");
 const live = document.getElementById("live");
 
+const LOGGED_OUT = "You have been logged out. Reload the page to log in again.";
+
 // ---- dialogs: each button opens one, which posts to the address of its row
 document.addEventListener("click", (event) => {
   const opener = event.target.closest("[data-open]");
   if (opener) openDialog(opener);
   if (event.target.closest("[data-close]")) event.target.closest("dialog").close();
+});
+
+// A second press while a form is on its way sends nothing again.
+document.addEventListener("submit", (event) => {
+  if (event.target.method !== "post" || event.target.id === "upload") return;
+  if (event.target.dataset.sent) event.preventDefault();
+  event.target.dataset.sent = "yes";
+});
+addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
 });
 
 function openDialog(opener) {
@@ -130,7 +142,8 @@ function send({ file, item, bar, note }) {
         item.remove();
         request.response.documents.forEach(show);
       } else {
-        refuse(item, bar, note, request.response?.error?.message || "It could not be sent. Try again.");
+        const loggedOut = request.responseURL.includes("/accounts/login/");
+        refuse(item, bar, note, loggedOut ? LOGGED_OUT : request.response?.error?.message || "It could not be sent. Try again.");
       }
       resolve();
     });
@@ -153,14 +166,20 @@ function enhanceUpload(form) {
     input.value = "";
   });
   form.addEventListener("submit", (event) => event.preventDefault());
+  // Anywhere on the page: a browser opens a file that is dropped beside the field, and the page is gone.
   for (const name of ["dragenter", "dragover"]) {
-    form.addEventListener(name, (event) => {
+    addEventListener(name, (event) => {
+      if (!event.dataTransfer?.types.includes("Files")) return;
       event.preventDefault();
       form.classList.add("over");
     });
   }
-  for (const name of ["dragleave", "drop"]) form.addEventListener(name, () => form.classList.remove("over"));
-  form.addEventListener("drop", (event) => {
+  addEventListener("dragleave", (event) => {
+    if (!event.relatedTarget) form.classList.remove("over"); // out of the window, not from one part to another
+  });
+  addEventListener("drop", (event) => {
+    form.classList.remove("over");
+    if (!event.dataTransfer?.types.includes("Files")) return;
     event.preventDefault();
     take(event.dataTransfer.files);
   });
@@ -174,6 +193,10 @@ if (section) {
     if (detail.type === "open") reload();
     else if (detail.type === "document") show(detail);
     else if (detail.type === "gone") drop(detail.id);
+  });
+  socket.addEventListener("refused", () => {
+    document.getElementById("logged-out").textContent = LOGGED_OUT;
+    document.getElementById("logged-out").hidden = false;
   });
   socket.connect();
 }

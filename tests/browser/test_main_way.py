@@ -165,3 +165,15 @@ def test_a_conversation_is_renamed_and_deleted(page):
     page.get_by_role("button", name="Delete for good?").click()
     expect(page).not_to_have_url(gone)
     expect(page.locator(f"#conversations a[href='{urlsplit(gone).path}']")).to_have_count(0)
+
+
+def test_a_file_may_be_dropped_anywhere_on_the_library(page):
+    page.goto("/library/")
+    taken = page.evaluate("""() => {
+      const data = new DataTransfer();
+      data.items.add(new File(["Bicycles stand in the yard."], "bicycles.txt"));
+      const drop = new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true });
+      return !document.querySelector("h1").dispatchEvent(drop);
+    }""")
+    assert taken  # or the browser would open the file in place of the page
+    expect(page.locator("#rows tr").filter(has_text="bicycles")).to_be_visible()
