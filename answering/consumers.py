@@ -14,7 +14,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 
 from answering.anticipation import Typist
 from answering.asking import question_text, read_ask, storable, uuid_field
-from answering.errors import AnsweringError, BadQuestion
+from answering.errors import AnsweringError, BadQuestion, StoreUnavailable
 from answering.events import Frame
 from answering.reporting import error_event
 from answering.wiring import Wiring, wiring
@@ -47,6 +47,7 @@ class AskConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     channel_layer_alias = "none"  # there is none of that name: this socket must outlive Redis
 
     user: int
+    session: str
     wiring: Wiring
 
     async def connect(self) -> None:
@@ -58,6 +59,7 @@ class AskConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self.close(code=NOT_LOGGED_IN)
             return
         self.user = user.pk
+        self.session = self.scope["session"].session_key
         self.wiring = await wiring()
         self.typist = self.wiring.typist(self.user)
 
@@ -128,7 +130,11 @@ class AskConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self, run: str, relay: Relay, frames: Callable[[], Awaitable[AsyncIterator[Frame]]]
     ) -> None:
         try:
-            found = await frames()
+            # Beside each other: the question loses no time, and not one frame goes to who has logged out since.
+            found, logged_in = await asyncio.gather(frames(), self._logged_in())
+            if not logged_in:
+                await self.close(code=NOT_LOGGED_IN)
+                return
             relay.begun = True
             if relay.stop:
                 await self.wiring.runs.stop(run, self.user)
@@ -136,6 +142,13 @@ class AskConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                 await self._send(frame)
         except AnsweringError as error:
             await self._refuse(run, error)
+
+    async def _logged_in(self) -> bool:
+        """An outage of the store logs nobody out."""
+        try:
+            return await self.wiring.store.has_session(self.session)
+        except StoreUnavailable:
+            return True
 
     async def _refuse(self, run: str, error: AnsweringError) -> None:
         await self._send(error_event(error).frame(run, 1))

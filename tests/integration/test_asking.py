@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from asgiref.sync import sync_to_async
 from channels.testing import WebsocketCommunicator
+from django.contrib.sessions.models import Session
 from django.test import AsyncClient
 from prometheus_client import REGISTRY
 
@@ -415,6 +416,18 @@ async def test_without_a_login_the_socket_closes(application, transactional_db):
     await socket.connect()
     assert (await socket.receive_output(timeout=5))["code"] == 4401
     await socket.disconnect()
+
+
+async def test_after_a_logout_an_open_socket_answers_nothing(cast, settings, tmp_path, application):
+    async with process(settings, tmp_path):
+        socket = await socket_of(application, cast.member)
+        assert (await socket.connect())[0]
+        await sync_to_async(Session.objects.all().delete)()
+        ask = {"type": "ask", "id": an_ask(cast.member).run, "question": QUESTION, "collections": None}
+        await socket.send_json_to({**ask, "conversation": None})
+        output = await socket.receive_output(timeout=20)
+        await socket.disconnect()
+    assert (output["type"], output["code"]) == ("websocket.close", 4401)
 
 
 async def test_http_gives_one_json_body_or_a_stream(cast, settings, tmp_path):
