@@ -9,6 +9,7 @@ from retrieval.models import Chunk, Document
 SHOWN = 4
 DOCUMENTS = 12
 PLAIN = re.compile(r"^[^\W\d_][\w ,&'’()/-]{5,58}$")
+NUMBERED = re.compile(r"^(?:sheet|slide|page|part|chapter|section|table) ?\d+$", re.I)
 DULL = {
     "introduction", "overview", "summary", "contents", "table of contents", "appendix", "references",
     "background", "purpose", "scope", "general", "definitions",
@@ -21,6 +22,8 @@ def question(title: str, heading: str) -> str:
     if topic.endswith("?") and 12 <= len(topic) <= 90:
         return topic
     if not PLAIN.match(topic) or topic.lower() in DULL or topic.lower() in title.lower():
+        return ""
+    if NUMBERED.match(topic) or 4 * sum(map(str.isdigit, topic)) > len(topic):
         return ""
     return f"What does “{title}” say about {_in_a_sentence(topic)}?"
 
@@ -47,7 +50,7 @@ def examples(scope: AccessScope) -> list[str]:
 
 
 def _in_turn(groups: Iterable[list[str]]) -> list[str]:
-    """One of each group, then the next of each."""
+    """One of each group, then the next of each; none twice."""
     groups = list(groups)
     longest = max(map(len, groups), default=0)
-    return [group[i] for i in range(longest) for group in groups if i < len(group)]
+    return list(dict.fromkeys(group[i] for i in range(longest) for group in groups if i < len(group)))

@@ -254,6 +254,8 @@ def test_a_changed_password_is_said_to_be_changed(client):
         ("Team", "Who we meet", "What does “Team” say about who we meet?"),
         ("Team", "Michael Bali", "What does “Team” say about Michael Bali?"),
         ("Acme: Health Plus Plan", "Health Plus Plan", ""),
+        ("Budget", "Sheet1", ""),
+        ("Notes", "d666f1f7-46cb-42bd-9a39-9a39cf2a509f", ""),
     ],
 )
 def test_an_example_reads_like_a_question(title, heading, asked):
