@@ -1,7 +1,7 @@
 // The ask page: the question box, the runs of this conversation, and what goes over the socket for them.
 
 import { Conversations } from "./conversations.js";
-import { uuid } from "./dom.js";
+import { scrolling, uuid } from "./dom.js";
 import { RunView } from "./run.js";
 import { AskSocket } from "./socket.js";
 
@@ -81,7 +81,7 @@ class AskPage {
     this.socket.send(frame);
     this.watch();
     this.update();
-    view.element.scrollIntoView({ block: "start", behavior: "smooth" });
+    view.element.scrollIntoView({ block: "start", behavior: scrolling() });
     this.announce("Searching.");
   }
 

@@ -29,6 +29,11 @@ export function icon(path) {
   );
 }
 
+// How the page scrolls to something; whoever wants less motion is there at once.
+export function scrolling() {
+  return matchMedia("(prefers-reduced-motion: reduce)").matches ? "instant" : "smooth";
+}
+
 // crypto.randomUUID exists in secure contexts only; a company may well serve this over plain HTTP inside its network.
 export function uuid() {
   if (crypto.randomUUID) return crypto.randomUUID();

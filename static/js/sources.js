@@ -1,6 +1,6 @@
 // The sources of one run: cards that come before the answer and keep their numbers.
 
-import { h } from "./dom.js";
+import { h, scrolling } from "./dom.js";
 import { excerpt, isShortened, segments, unwrapped } from "./text.js";
 
 const FOLD_OVER = 2;
@@ -138,7 +138,7 @@ export class SourceList {
     const card = this.cards.get(n);
     if (!card) return;
     if (card.element.hidden) this.unfold();
-    card.element.scrollIntoView({ block: "nearest", behavior: "smooth" });
+    card.element.scrollIntoView({ block: "nearest", behavior: scrolling() });
     card.element.focus({ preventScroll: true });
   }
 
