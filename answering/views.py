@@ -86,6 +86,7 @@ def _page(request: HttpRequest, current: Conversation | None) -> HttpResponse:
         "examples": examples(scope) if not runs else [],
         "librarians": [] if request.user.has_perm("retrieval.add_document") else _librarians(),
         "older": older,
+        "newer": current is not None and "before" in request.GET,
         "page": {
             "conversation": str(current.id) if current else None,
             "collections": collections,
