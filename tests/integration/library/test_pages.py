@@ -231,3 +231,9 @@ async def test_the_socket_is_closed_to_those_without_login(db):
     await communicator.connect(timeout=5)
     assert (await communicator.receive_output(timeout=5))["code"] == 4401
     await communicator.disconnect()
+
+
+def test_a_collection_that_no_group_reads_says_so(librarian, people):
+    assert b"no group may read it yet" not in librarian.get("/library/?collection=people").content
+    page = librarian.post("/library/collections/", {"name": "Drafts"}, follow=True)
+    assert b"no group may read it yet" in page.content
