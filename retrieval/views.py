@@ -101,11 +101,16 @@ def _documents(user: User, collection: Collection | None) -> QuerySet[Document]:
 @require_GET
 @librarian_required
 def states(request: HttpRequest) -> HttpResponse:
-    """The states of one page of documents, for a page whose socket was gone for a while."""
+    """The states of one page of documents, for a page whose socket was gone for a while, and what the cards of the
+    collections count."""
     user = _user(request)
     collection = keeping.named(Collection.objects.all(), request.GET.get("collection", ""))
     page = Paginator(_documents(user, collection), DOCUMENTS_A_PAGE).get_page(request.GET.get("page"))
-    return JsonResponse({"documents": [document_state(each) for each in page]})
+    counts = [
+        {"slug": each.slug, "documents": each.counted, "failed": each.failed}  # type: ignore[attr-defined]
+        for each in _collections(user)
+    ]
+    return JsonResponse({"documents": [document_state(each) for each in page], "collections": counts})
 
 
 @require_POST

@@ -8,6 +8,7 @@ const section = document.getElementById("documents");
 const rows = document.getElementById("rows");
 const live = document.getElementById("live");
 
+const COUNT_PAUSE = 1500;
 const LOGGED_OUT = "You have been logged out. Reload the page to log in again.";
 
 // ---- dialogs: each button opens one, which posts to the address of its row
@@ -85,10 +86,36 @@ function announce(text) {
   live.textContent = text;
 }
 
-async function reload() {
+async function states() {
   const response = await fetch(section.dataset.states, { headers: { Accept: "application/json" } });
-  if (!response.ok) return;
-  const { documents } = await response.json();
+  const isOurs = response.ok && !response.redirected; // to the login page
+  return isOurs ? response.json() : { documents: null, collections: [] };
+}
+
+// The cards count all pages and all collections, which this page does not know.
+let counting = null;
+
+function countSoon() {
+  counting ??= setTimeout(async () => {
+    counting = null;
+    count((await states()).collections);
+  }, COUNT_PAUSE);
+}
+
+function count(collections) {
+  for (const { slug, documents, failed } of collections) {
+    const card = document.querySelector(`[data-card="${CSS.escape(slug)}"]`);
+    if (!card) continue;
+    card.querySelector("[data-counted]").textContent = `${documents} document${documents === 1 ? "" : "s"}`;
+    card.querySelector("[data-failed]").textContent = `${failed} failed`;
+    card.querySelector("[data-failed]").hidden = failed === 0;
+  }
+}
+
+async function reload() {
+  const { documents, collections } = await states();
+  if (!documents) return;
+  count(collections);
   const known = new Set(documents.map((state) => state.id));
   for (const row of [...rows.children]) if (!known.has(row.dataset.id)) row.remove();
   documents.reverse().forEach(show);
@@ -193,6 +220,7 @@ if (section) {
     if (detail.type === "open") reload();
     else if (detail.type === "document") show(detail);
     else if (detail.type === "gone") drop(detail.id);
+    if (detail.type !== "open") countSoon();
   });
   socket.addEventListener("refused", () => {
     document.getElementById("logged-out").textContent = LOGGED_OUT;

@@ -177,3 +177,13 @@ def test_a_file_may_be_dropped_anywhere_on_the_library(page):
     }""")
     assert taken  # or the browser would open the file in place of the page
     expect(page.locator("#rows tr").filter(has_text="bicycles")).to_be_visible()
+
+
+def test_the_cards_count_what_comes_in(page):
+    page.goto("/library/")
+    card = page.locator("[data-card] [data-counted]").first
+    before = int(card.inner_text().split()[0])
+    page.locator("#file").set_input_files(
+        {"name": "gate.txt", "mimeType": "", "buffer": b"The gate is green."}
+    )
+    expect(card).to_have_text(f"{before + 1} documents")
