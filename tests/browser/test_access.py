@@ -197,3 +197,14 @@ def test_paper_has_the_answer_and_none_of_the_controls(page: Page):
     expect(page.locator(".source").first).to_be_visible()
     for control in (".top", ".history", ".composer", ".run-foot button"):
         expect(page.locator(control).first).to_be_hidden()
+
+
+def test_a_wide_table_is_scrolled_and_the_page_is_not(page: Page):
+    page.set_viewport_size(PHONE)
+    page.goto("/library/")
+    head, rule, row = (f"|{cell * 40}" for cell in ("name |", "---|", "value |"))
+    table = {"name": "wide.md", "mimeType": "", "buffer": f"{head}\n{rule}\n{row}\n".encode()}
+    page.locator("#file").set_input_files(table)
+    page.locator("#rows").get_by_role("link", name="wide").click()
+    expect(page.locator(".passage table").first).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
