@@ -35,7 +35,7 @@ LAYOUT_SQL = """
     WHERE m.dimensions = {dimensions} AND m.name = convert_from('\\x{name}', 'utf8')
 """
 
-TOP, LOST = 10, 3
+TOP, LOST = 10, 2
 """So many of so many best hits that a graph overlooked show that it has lost its way: among hundreds of chunks that say
 nearly the same each has the others for neighbours, and nothing leads out."""
 
