@@ -130,7 +130,7 @@ class _Text:
     families: Postings
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=2048)
 def _read(text: str) -> _Text:
     """The provisional and the final passages are mostly the same."""
     ranges = spans(text)

@@ -125,7 +125,7 @@ def terms(text: str, language: str = DEFAULT) -> list[str]:
     return found
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=2048)
 def passage_terms(text: str) -> tuple[str, ...]:
     """The terms of a passage, remembered: the same ones are read for question after question."""
     return tuple(terms(text))
