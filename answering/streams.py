@@ -71,7 +71,7 @@ class ChatStream:
         await self._response.aclose()
 
     async def _read(self) -> AsyncGenerator[str, None]:
-        name, done, rest = self.upstream.name, False, b""
+        name, done, told, rest = self.upstream.name, False, False, b""
         received = self._response.aiter_bytes()
         clock = asyncio.get_running_loop().time
         with translated(name):
@@ -92,10 +92,11 @@ class ChatStream:
                         text, self.finished = text + more, self.finished or bool(reason)
                         self.cut_short = self.cut_short or reason in CUT_SHORT
                 if text:
+                    told = True
                     yield text
                 if done:
                     break
-                if waited:  # what comes meanwhile is read at once: a third of the reads, and of their cost
+                if waited and told:  # what comes meanwhile is read at once: a third of the reads, and of their cost
                     await asyncio.sleep(GATHER)
                 asked = clock()
             if not self.finished:

@@ -21,7 +21,7 @@ from answering.generation import Generator, Message, Token
 from answering.resilience.deadline import Deadline
 from answering.resilience.hedging import HedgeBudget
 from answering.resilience.limiter import LimitSettings
-from answering.streams import Upstream
+from answering.streams import ChatStream, Upstream
 from answering.upstream import SimulatedUpstream
 from tests.clock import autojump
 
@@ -595,3 +595,27 @@ async def serving(reply: bytes | None, *, close: bool = True) -> AsyncIterator[s
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
         for writer in writers:
             writer.close()
+
+
+class Parts:
+    """A response whose body comes in parts, each a hundredth of a second after the one before."""
+
+    def __init__(self, *parts: bytes) -> None:
+        self.parts = parts
+
+    async def aiter_bytes(self) -> AsyncIterator[bytes]:
+        for part in self.parts:
+            await asyncio.sleep(0.01)
+            yield part
+
+    async def aclose(self) -> None:
+        pass
+
+
+@autojump
+async def test_the_first_text_is_not_gathered_with_what_comes_after_the_role() -> None:
+    role = b'data: {"choices": [{"delta": {"role": "assistant", "content": ""}}]}\n\n'
+    stream = ChatStream(Upstream("quick", "", "", ""), Parts(role, TEXT, ENDED))  # type: ignore[arg-type]
+    begun = asyncio.get_running_loop().time()
+    assert await anext(stream) == "Thirty"
+    assert asyncio.get_running_loop().time() - begun == pytest.approx(0.02)
