@@ -96,7 +96,7 @@ class ChatStream:
                     yield text
                 if done:
                     break
-                if waited and told:  # what comes meanwhile is read at once: a third of the reads, and of their cost
+                if waited and told:  # what comes meanwhile is read at once: a third of the reads, and cost
                     await asyncio.sleep(GATHER)
                 asked = clock()
             if not self.finished:

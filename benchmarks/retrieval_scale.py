@@ -140,7 +140,9 @@ class Bench:
         exact = self.library.exact(questions, scope)
         short = sum(len(r) < K for r in found)
         figures = " | ".join(f"{p50:5.1f} / {p99:5.1f}" for p50, p99 in (lexical, vector, fused, check))
-        return f"| {name:12} | {figures} | {recall(found, exact):.3f} | {recall(checked, exact):.3f} | {short} |"
+        return (
+            f"| {name:12} | {figures} | {recall(found, exact):.3f} | {recall(checked, exact):.3f} | {short} |"
+        )
 
 
 def recall(found: Sequence[Ranking], exact: Sequence[set[int]]) -> float:
