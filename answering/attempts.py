@@ -120,7 +120,7 @@ class Attempt:
         return self
 
     async def next(self) -> str | None:
-        """The next text, None after the last one. Raises UpstreamError where it is cut or stalls before that."""
+        """The next text, None after the last one. Raises UpstreamError where it is cut or stalls."""
         assert self._stream is not None
         try:
             async with asyncio.timeout_at(self.request.deadline.capped(self.request.token_gap).at):
@@ -128,12 +128,8 @@ class Attempt:
         except StopAsyncIteration:
             return None
         except TimeoutError:
-            if self._stream.finished:
-                return None
             raise self._broke(UpstreamTimeout(self.name, "the stream stalled")) from None
         except UpstreamError as error:
-            if self._stream.finished:
-                return None
             raise self._broke(error) from error.__cause__
         self._texts += 1
         self._last_at = self.route.clock()

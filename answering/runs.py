@@ -114,9 +114,8 @@ class RunManager:
         Raises AnsweringError where no run could be begun."""
         if ask.run not in self._live:
             begun = self._beginning.get(ask.run) or self._start(ask)
-            await asyncio.shield(
-                begun
-            )  # an asker who leaves in this moment leaves no run that nobody works on
+            # An asker who leaves in this moment leaves no run that nobody works on.
+            await asyncio.shield(begun)
         return await self.follow(ask.run, ask.user)
 
     def _start(self, ask: Ask) -> "asyncio.Task[None]":

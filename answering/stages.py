@@ -171,5 +171,6 @@ def _report(call: Call | None, outcome: str) -> None:
 
 
 def cancel(*tasks: asyncio.Task[Any]) -> None:
+    """Asks the tasks to end; their group awaits them."""
     for task in tasks:
         task.cancel()

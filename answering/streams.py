@@ -51,12 +51,12 @@ __all__ = ["Chat", "ChatStream", "Message", "Upstream"]
 
 class ChatStream:
     """The texts of one answer, as they arrive. Ends only after the upstream said that it finished, else
-    raises UpstreamError. `aclose` closes the connection unless the answer was read to its end. `finished`: the upstream
-    has said so, whatever comes of the connection; `cut_short`: it finished before the answer did."""
+    raises UpstreamError; what comes of the connection after that is nobody's concern. `aclose` closes it unless the
+    answer was read to its end. `cut_short`: the upstream finished before the answer did."""
 
     def __init__(self, upstream: Upstream, response: httpx2.Response) -> None:
         self.upstream = upstream
-        self.finished = self.cut_short = False
+        self.cut_short = False
         self._response = response
         self._texts = self._read()
 
@@ -71,7 +71,7 @@ class ChatStream:
         await self._response.aclose()
 
     async def _read(self) -> AsyncGenerator[str, None]:
-        name, done, told, rest = self.upstream.name, False, False, b""
+        name, finished, told, rest = self.upstream.name, False, False, b""
         received = self._response.aiter_bytes()
         clock = asyncio.get_running_loop().time
         with translated(name):
@@ -85,25 +85,27 @@ class ChatStream:
                 for line in lines:
                     line = line.removeprefix(codecs.BOM_UTF8)
                     data = line[5:].strip() if line.startswith(b"data:") else b""
-                    done = done or data == b"[DONE]"
-                    self.finished = self.finished or done
-                    if data and not done:
+                    if data == b"[DONE]":
+                        finished = True
+                        break
+                    if data:
                         more, reason = parse(name, data)
-                        text, self.finished = text + more, self.finished or bool(reason)
+                        text, finished = text + more, finished or bool(reason)
                         self.cut_short = self.cut_short or reason in CUT_SHORT
                 if text:
                     told = True
                     yield text
-                if done:
+                if finished:
                     break
                 if waited and told:  # what comes meanwhile is read at once: a third of the reads, and cost
                     await asyncio.sleep(GATHER)
                 asked = clock()
-            if not self.finished:
+            else:
                 raise UpstreamUnreachable(name, "the stream was cut")
-            # Only a response that was read to its end leaves a connection that can be used again.
-            with suppress(TimeoutError):
-                async with asyncio.timeout(DRAIN_SECONDS):
+        # Only a response that was read to its end leaves a connection that can be used again.
+        with suppress(TimeoutError, UpstreamError):
+            async with asyncio.timeout(DRAIN_SECONDS):
+                with translated(name):
                     async for _ in received:
                         pass
 
