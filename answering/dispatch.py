@@ -38,6 +38,9 @@ they come quicker the next one will, and an outage makes no second calls."""
 OVERDUE = 0.7
 """Of the delay, after which a hedge that was denied goes before those that have just become late."""
 
+QUICK = 0.1
+"""Where less is left than the quickest tenth of first tokens takes, no second call is made."""
+
 PATIENCE = 3.0
 """Budgets of the first token that work which can wait waits for its place: nobody sits before it."""
 
@@ -246,6 +249,8 @@ class Race:
     def _helps(self, why: Why, other: Route, down: bool) -> bool:
         if self._probing and not (why == "failed" and self._dispatcher.seldom):
             return False
+        if self._too_late(other):
+            return False
         if why == "failed":
             # Nobody asks the same server again that said no.
             refused = isinstance(self._primary.error, UpstreamThrottled | UpstreamRejected)
@@ -254,6 +259,14 @@ class Race:
         if self._priority.deferrable or other.unproven(self._delay):
             return False
         return down or not outage
+
+    def _too_late(self, other: Route) -> bool:
+        """No first token can come in what is left of its budget: a call would be for nothing."""
+        delays, left = self._dispatcher.delays, self._request.first.remaining()
+        known = (
+            delays.quantile(route.name, self._request.size, QUICK) for route in (other, self._primary.route)
+        )
+        return left <= next((quickest for quickest in known if quickest is not None), 0.0)
 
     def _deny(self, why: Why) -> bool:
         if why == "late" and self._denied is None:

@@ -8,7 +8,7 @@ Elnikety: Optimal Reissue Policies for Reducing Tail Latency, SPAA 2017); delay 
 chosen in hindsight for the very quantile that is compared."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,27 +38,42 @@ def clairvoyant(first: Seconds, second: Seconds) -> Seconds:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Reissue after `delay` seconds with this probability; `seconds` is the quantile that it reaches."""
+    """Reissue after `delay` seconds with this probability; `seconds` are the quantiles that it reaches."""
 
     delay: float
     probability: float
-    seconds: float
+    seconds: tuple[float, ...]
 
 
-def best_reissue(first: Seconds, second: Seconds, *, extra: float, quantile: float) -> Policy:
-    """The best policy whose expected share of extra calls is at most `extra`."""
-    finite = first[np.isfinite(first)]
-    best = Policy(math.inf, 0.0, quantile_of(first, np.ones(len(first)), quantile))
-    for delay in np.quantile(finite, np.linspace(0, 1, DELAYS, endpoint=False)):
+def policies(
+    first: Seconds, second: Seconds, *, extra: float, quantiles: Sequence[float]
+) -> Iterator[Policy]:
+    """The policies whose expected share of extra calls is at most `extra`; the first of them never reissues."""
+    once = np.ones(len(first))
+    yield Policy(math.inf, 0.0, tuple(quantile_of(first, once, share) for share in quantiles))
+    for delay in np.quantile(first[np.isfinite(first)], np.linspace(0, 1, DELAYS, endpoint=False)):
         late = first > delay
         probability = min(1.0, extra / max(float(late.mean()), 1e-12))
         reissued = np.where(late, np.minimum(first, delay + second), first)
         values = np.concatenate([reissued, first[late]])
         weights = np.concatenate([np.where(late, probability, 1.0), np.full(late.sum(), 1 - probability)])
-        reached = quantile_of(values, weights, quantile)
-        if reached < best.seconds:
-            best = Policy(float(delay), probability, reached)
-    return best
+        reached = tuple(quantile_of(values, weights, share) for share in quantiles)
+        yield Policy(float(delay), probability, reached)
+
+
+def best_reissue(first: Seconds, second: Seconds, *, extra: float, quantile: float) -> Policy:
+    """The best policy for this quantile."""
+    return min(policies(first, second, extra=extra, quantiles=[quantile]), key=lambda policy: policy.seconds)
+
+
+def best_of_all(first: Seconds, second: Seconds, *, extra: float, quantiles: Sequence[float]) -> Policy:
+    """The one policy that has to serve all `quantiles`: that which is least above the best of each at its worst."""
+    best = [best_reissue(first, second, extra=extra, quantile=share).seconds[0] for share in quantiles]
+
+    def worst(policy: Policy) -> float:
+        return max(seconds / least for seconds, least in zip(policy.seconds, best, strict=True))
+
+    return min(policies(first, second, extra=extra, quantiles=quantiles), key=worst)
 
 
 def quantile_of(values: Seconds, weights: Seconds, quantile: float) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 from answering.upstream import Behaviour
 from answering.upstream.tally import Call
 from benchmarks.figures import Asked, quantile, shown, since_asked
-from benchmarks.oracle import Policy, Seconds, best_reissue, clairvoyant, first_tokens
+from benchmarks.oracle import Policy, Seconds, best_of_all, best_reissue, clairvoyant, first_tokens
 from benchmarks.profiles import Profile
 
 MODEL = {"complete", "partial"}
@@ -63,6 +63,10 @@ class Outcome:
         first, second = self.draws()
         return best_reissue(first, second, extra=self.extra, quantile=share)
 
+    def oracle_of(self, *shares: float) -> Policy:
+        first, second = self.draws()
+        return best_of_all(first, second, extra=self.extra, quantiles=shares)
+
     def foresight(self, share: float) -> float:
         return quantile(clairvoyant(*self.draws()).tolist(), share)
 
@@ -86,7 +90,8 @@ def rows(outcome: Outcome) -> list[list[str]]:
     if outcome.baseline:
         table.append(_line("", "sequential", outcome.baseline, "0 %"))
     if "capacity" not in outcome.profile.model and not outcome.profile.changes:
-        reached = [shown(outcome.oracle(share).seconds, "s") for share in (0.5, 0.95, 0.99)]
+        reached = [shown(outcome.oracle(share).seconds[0], "s") for share in (0.5, 0.95, 0.99)]
+        one = ["", *(shown(seconds, "s") for seconds in outcome.oracle_of(0.95, 0.99).seconds)]
         seen = [shown(outcome.foresight(share), "s") for share in (0.5, 0.95, 0.99)]
         model = outcome.model_seconds(outcome.ours)
         own = [shown(quantile(model, share), "s") for share in (0.5, 0.95, 0.99)]
@@ -94,6 +99,7 @@ def rows(outcome: Outcome) -> list[list[str]]:
         tail = ["", "", "", shown(outcome.extra, "%")]
         table.append(["", "citefirst, model alone", *blank, *own, *tail, ""])
         table.append(["", "oracle, as many calls", *blank, *reached, *tail, ""])
+        table.append(["", "one policy for p95 and p99", *blank, *one, *tail, ""])
         table.append(["", "oracle with foresight", *blank, *seen, "", "", "", "0 %", ""])
     return table
 

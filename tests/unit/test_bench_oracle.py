@@ -9,7 +9,7 @@ from benchmarks import profiles
 from benchmarks.arrivals import poisson
 from benchmarks.figures import quantile, shown
 from benchmarks.library import pages, questions
-from benchmarks.oracle import best_reissue, clairvoyant, first_tokens, quantile_of
+from benchmarks.oracle import best_of_all, best_reissue, clairvoyant, first_tokens, quantile_of
 
 IDS = [f"question-{number}" for number in range(4000)]
 
@@ -28,13 +28,13 @@ def test_a_hanging_call_never_gives_a_token():
 def test_without_extra_calls_the_best_policy_is_the_first_upstream(jagged):
     first, second = jagged
 
-    assert best_reissue(first, second, extra=0.0, quantile=0.9).seconds == np.sort(first)[3599]
+    assert best_reissue(first, second, extra=0.0, quantile=0.9).seconds == (np.sort(first)[3599],)
 
 
 def test_the_best_policy_improves_with_its_budget_and_never_beats_foresight(jagged):
     first, second = jagged
     reached = [
-        best_reissue(first, second, extra=extra, quantile=0.95).seconds for extra in (0.0, 0.05, 0.1, 1.0)
+        best_reissue(first, second, extra=extra, quantile=0.95).seconds[0] for extra in (0.0, 0.05, 0.1, 1.0)
     ]
 
     assert reached == sorted(reached, reverse=True)
@@ -50,11 +50,22 @@ def test_the_best_policy_keeps_its_budget(jagged):
 
 def test_no_fixed_delay_within_the_budget_does_better(jagged):
     first, second = jagged
-    best = best_reissue(first, second, extra=0.1, quantile=0.95).seconds
+    best = best_reissue(first, second, extra=0.1, quantile=0.95).seconds[0]
 
     for delay in (1.8, 2.5, 3.5):
         assert (first > delay).mean() <= 0.1
         assert best <= np.quantile(np.minimum(first, delay + second), 0.95) + 1e-3
+
+
+def test_one_policy_for_two_quantiles_is_worse_at_one_of_them(jagged):
+    first, second = jagged
+    p95, p99 = (best_reissue(first, second, extra=0.1, quantile=share).seconds[0] for share in (0.95, 0.99))
+    one = best_of_all(first, second, extra=0.1, quantiles=(0.95, 0.99))
+
+    assert one.seconds[0] >= p95
+    assert one.seconds[1] >= p99
+    assert one.seconds != (p95, p99)
+    assert max(one.seconds[0] / p95, one.seconds[1] / p99) < 1.2
 
 
 def test_a_weighted_quantile_counts_weights():

@@ -219,6 +219,16 @@ async def test_an_empty_budget_means_no_hedge() -> None:
 
 
 @autojump
+async def test_no_second_call_is_made_where_no_token_could_come_in_time() -> None:
+    async with world(hedge_budget=HedgeBudget(ratio=0.0, burst=0.0)) as w:
+        await w.settle()
+        await w.a.change(hang=1.0)
+        with pytest.raises(FirstTokenTimeout):
+            await w.first_token()
+        assert not w.b.tally.calls["chat"]
+
+
+@autojump
 async def test_prefetching_is_never_hedged() -> None:
     async with world({"first_token": "fixed:2000"}) as w:
         await w.first_token(priority="prefetch")
