@@ -35,7 +35,7 @@ SELDOM = 1.0
 """Seconds between questions from which one that finds out that an upstream is still down asks the other one, too; where
 they come quicker the next one will, and an outage makes no second calls."""
 
-OVERDUE = 0.7
+OVERDUE = 0.6
 """Of the delay, after which a hedge that was denied goes before those that have just become late."""
 
 QUICK = 0.1

@@ -32,7 +32,7 @@ T = TypeVar("T")
 Why = Literal["late", "failed"]
 Claim = Literal["late", "denied", "overdue", "failed"]
 """On the budget: of a call that has just become late, of one whose hedge was denied, of one that is later by
-seven tenths of its delay since, and of one that failed."""
+three fifths of its delay since, and of one that failed."""
 
 RECHECK = 0.02
 """Seconds. A hedge that was denied is asked for again: the bucket fills, a breaker trips."""
