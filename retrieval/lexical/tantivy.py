@@ -81,7 +81,12 @@ class _Held:
 
     def share(self, readable: Iterable[int]) -> float:
         """Of all chunks, those of these collections."""
-        return sum(map(self.collections.__getitem__, readable)) / max(1, sum(self.collections.values()))
+        return sum(map(self.collections.__getitem__, readable)) / max(1, self.searcher.num_docs)
+
+    def hidden(self, readable: frozenset[int]) -> frozenset[int] | None:
+        """The collections beside these; None where some chunk may be in neither: a count has its limits."""
+        whole = sum(self.collections.values()) == self.searcher.num_docs
+        return frozenset(self.collections.keys() - readable) if whole else None
 
 
 def _collections(searcher: Searcher) -> list[dict[str, float]]:
@@ -134,8 +139,7 @@ class TantivyIndex:
             asked = [words for words in asked if words]
             if not asked:
                 return Ranking("lexical", partial=partial)
-            # All that this very snapshot holds is readable: then a search need not ask.
-            within = [] if len(readable) == len(held.collections) else [(Occur.Must, allowed)]
+            within = self._within(held, readable)
             found = self._found(held.searcher, asked, within, k, ENOUGH * k / held.share(readable))
             chunks = held.searcher.fast_field_values("chunk", [address for _, address in found])
         scored = zip(chunks, found, strict=True)
@@ -182,14 +186,24 @@ class TantivyIndex:
             document.add_text(field(language), weighted(chunk.title, chunk.heading, chunk.text))
             writer.add_document(document)
 
+    def _within(self, held: _Held, readable: frozenset[int]) -> list[Clause]:
+        """What keeps a search of this very snapshot to these collections: the smaller of the two lists, of the chunks
+        that are readable or of those that are not."""
+        hidden = held.hidden(readable)
+        if hidden is None or held.share(readable) <= 0.5:
+            return [(Occur.Must, self._allowed(readable))]
+        return [(Occur.MustNot, self._members(hidden))] if hidden else []
+
     def _allowed(self, readable: frozenset[int]) -> Query:
         """The chunks of these collections, adding nothing to the score."""
-        if len(readable) > FEW:
-            members = Query.term_set_query(self._schema, "collection", sorted(readable))
-        else:  # read along with the words' own lists, instead of marking every chunk beforehand
-            each = (Query.term_query(self._schema, "collection", one, "basic") for one in sorted(readable))
-            members = Query.boolean_query([(Occur.Should, one) for one in each])
-        return Query.const_score_query(members, 0.0)
+        return Query.const_score_query(self._members(readable), 0.0)
+
+    def _members(self, collections: frozenset[int]) -> Query:
+        if len(collections) > FEW:
+            return Query.term_set_query(self._schema, "collection", sorted(collections))
+        # Read along with the words' own lists, instead of marking every chunk beforehand.
+        each = (Query.term_query(self._schema, "collection", one, "basic") for one in sorted(collections))
+        return Query.boolean_query([(Occur.Should, one) for one in each])
 
     def _words(self, searcher: Searcher, query: str, language: str, allowed: Query) -> dict[Word, Query]:
         """The question's words; one that no readable chunk has is also looked for as its likely spellings."""
