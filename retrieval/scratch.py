@@ -23,6 +23,7 @@ from retrieval.evaluation import LabelledSet
 from retrieval.ingestion.chunking import Chunk, indexed_text
 from retrieval.ingestion.indexing import chunk_id
 from retrieval.lexical import IndexedChunk
+from retrieval.lexical.analysis import DEFAULT
 from retrieval.lexical.tantivy import TantivyIndex
 from retrieval.models import Collection
 from retrieval.vectors import publish
@@ -61,9 +62,16 @@ class _Piece:
 
 
 @contextlib.contextmanager
-def loaded(labelled: LabelledSet, embedder: Embedder, on_progress: OnProgress) -> Iterator[Loaded]:
-    """The set, searchable until the block ends, however it ends. What a killed evaluation left behind goes
-    at the next one's start. Raises EmbeddingError, LexicalError and the database's errors."""
+def loaded(
+    labelled: LabelledSet,
+    embedder: Embedder,
+    on_progress: OnProgress,
+    *,
+    languages: Sequence[str] = (DEFAULT,),
+) -> Iterator[Loaded]:
+    """The set, searchable until the block ends, however it ends, as in a collection that declares these languages.
+    What a killed evaluation left behind goes at the next one's start. Raises EmbeddingError, LexicalError and the
+    database's errors."""
     started = time.monotonic()
     clear_abandoned()
     pieces = [
@@ -85,7 +93,7 @@ def loaded(labelled: LabelledSet, embedder: Embedder, on_progress: OnProgress) -
                 vectors=vectors,
             )
         index = TantivyIndex(Path(folder))
-        index.append(_indexed(piece, collection.pk) for piece in pieces)
+        index.append(_indexed(piece, collection.pk, tuple(languages)) for piece in pieces)
         documents = {piece.id: piece.key for piece in pieces}
         seconds = time.monotonic() - started
         try:
@@ -165,6 +173,6 @@ def _write(cursor: "Cursor[tuple[object, ...]]", collection: Collection, pieces:
             copy.write_row((*place, piece.chunk.page, piece.chunk.text, piece.chunk.content_hash))
 
 
-def _indexed(piece: _Piece, collection: int) -> IndexedChunk:
+def _indexed(piece: _Piece, collection: int, languages: tuple[str, ...]) -> IndexedChunk:
     heading, text = piece.chunk.heading, piece.chunk.text
-    return IndexedChunk(piece.id, str(piece.document), collection, piece.title, heading, text)
+    return IndexedChunk(piece.id, str(piece.document), collection, piece.title, heading, text, languages)

@@ -64,6 +64,21 @@ def test_the_table_names_the_legs(folder):
     assert "fused" in out.getvalue()
 
 
+def test_words_are_stemmed_in_the_language_that_is_named(folder):
+    (folder / "corpus.jsonl").write_text('{"_id": "leave", "text": "Freundlichkeiten zählen hier viel."}')
+    (folder / "queries.jsonl").write_text('{"_id": "q-leave", "text": "Ist man freundlich?"}')
+    (folder / "qrels.tsv").write_text("query-id\tcorpus-id\tscore\nq-leave\tleave\t1")
+
+    def recall(*options: str) -> float:
+        out = StringIO()
+        call_command("evaluate", str(folder), "--json", *options, stdout=out)
+        return json.loads(out.getvalue())["lexical"]["recall"]
+
+    assert [recall(), recall("--language", "de")] == [0.0, 1.0]
+    with pytest.raises(CommandError, match="xx"):
+        recall("--language", "xx")
+
+
 def test_a_folder_that_is_no_set_is_named(tmp_path):
     with pytest.raises(CommandError, match="not a retrieval set"):
         call_command("evaluate", str(tmp_path))

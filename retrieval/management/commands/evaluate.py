@@ -25,7 +25,9 @@ from retrieval.embeddings.factory import configured
 from retrieval.errors import RetrievalError
 from retrieval.evaluation import Figures, LabelledSet, by_best_chunk, figures, read_set
 from retrieval.fusion import fuse
+from retrieval.lexical.analysis import DEFAULT
 from retrieval.lexical.search import LexicalSearch
+from retrieval.lexical.stopwords import LANGUAGES
 from retrieval.passages import Ranking
 from retrieval.reranking import Reranker
 from retrieval.scratch import Loaded, loaded
@@ -48,6 +50,13 @@ class Command(BaseCommand):
             action="store_true",
             help="Also measure the reranker of RERANK_BASE_URL, and say whether it is a gain.",
         )
+        parser.add_argument(
+            "--language",
+            action="append",
+            choices=sorted(LANGUAGES),
+            metavar="CODE",
+            help="A language that the collection declares (en); repeat it for more.",
+        )
         parser.add_argument("--json", action="store_true", help="Print JSON alone.")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -65,7 +74,8 @@ class Command(BaseCommand):
                 def tell(done: int, of: int) -> None:
                     progress.update(bar, completed=done, total=of)
 
-                with loaded(labelled, configured(), tell) as scratch:
+                languages = options["language"] or [DEFAULT]
+                with loaded(labelled, configured(), tell, languages=languages) as scratch:
                     progress.remove_task(bar)
                     measure = _measure(labelled, scratch, configured(), options["k"], options["rerank"])
                     result = asyncio.run(measure)
