@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from .errors import UpstreamError, UpstreamMalformed, UpstreamRejected, UpstreamThrottled, UpstreamTimeout
+from .resilience.adaptive import LimitSettings
 from .resilience.breaker import Breaker, Call, Thresholds
 from .resilience.deadline import Clock, Deadline
 from .resilience.delays import HedgeDelay
-from .resilience.limiter import AdaptiveLimiter, LimitSettings, Slot
+from .resilience.limiter import AdaptiveLimiter, Slot
 from .resilience.observing import Observer
 from .resilience.pulse import Pulse
 from .streams import Chat, ChatStream, Message, Upstream

@@ -24,8 +24,9 @@ from .errors import (
 from .resilience.deadline import Clock, Deadline
 from .resilience.delays import HedgeDelay
 from .resilience.hedging import Claim, HedgeBudget, HedgeGate, Sent, Why, hedged
-from .resilience.limiter import Overloaded, Priority, Slot
+from .resilience.limiter import Slot
 from .resilience.observing import Observer
+from .resilience.shedding import Overloaded, Priority
 
 TRIES = 3
 """Times that a question queues for a place, where 429 is the answer: what is not taken goes back to its queue."""

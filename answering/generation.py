@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from .attempts import Attempt, Request, Route
 from .dispatch import Dispatcher
 from .errors import StreamCut, UpstreamError, UpstreamTimeout
+from .resilience.adaptive import LimitSettings
 from .resilience.breaker import Thresholds
 from .resilience.deadline import Clock, Deadline
 from .resilience.delays import HedgeDelay
 from .resilience.hedging import HedgeBudget
-from .resilience.limiter import LimitSettings, Priority
 from .resilience.observing import Observer, Silent, State
+from .resilience.shedding import Priority
 from .streams import Message, Upstream
 
 __all__ = ["Generator", "Health", "Message", "Token", "Upstream"]

@@ -18,9 +18,9 @@ from answering.errors import (
     UpstreamThrottled,
 )
 from answering.generation import Generator, Message, Token
+from answering.resilience.adaptive import LimitSettings
 from answering.resilience.deadline import Deadline
 from answering.resilience.hedging import HedgeBudget
-from answering.resilience.limiter import LimitSettings
 from answering.streams import ChatStream, Upstream
 from answering.upstream import SimulatedUpstream
 from tests.clock import autojump

@@ -11,15 +11,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from answering.resilience.adaptive import AdaptiveLimit, LimitSettings
 from answering.resilience.deadline import Deadline
-from answering.resilience.limiter import (
-    AdaptiveLimit,
-    AdaptiveLimiter,
-    LimitSettings,
-    Overloaded,
-    Priority,
-    Slot,
-)
+from answering.resilience.limiter import AdaptiveLimiter, Slot
+from answering.resilience.shedding import Overloaded, Priority
 from tests.clock import autojump
 
 INTERACTIVE, API, FOLLOW_UP, PREFETCH, BATCH = Priority
