@@ -13,6 +13,7 @@ import uvloop
 from rich.console import Console
 
 from benchmarks import bed, checks, figures, matrix, outcome, profiles, spans
+from benchmarks.cells import every_pair, name_of, untrue
 from benchmarks.environment import DATA
 from benchmarks.figures import Check, at_most
 from benchmarks.outcome import Outcome
@@ -92,8 +93,8 @@ async def fault_matrix(user: int) -> list[Check]:
                 )
                 for _ in range(STACKS)
             ]
-            seen = await matrix.see_all(stacks, list(matrix.cells()))
-    wrong = {matrix.name_of(each.cell): problems for each in seen if (problems := matrix.untrue(each))}
+            seen = await matrix.see_all(stacks, list(every_pair()))
+    wrong = {name_of(each.cell): problems for each in seen if (problems := untrue(each))}
     for name, problems in wrong.items():
         print(f"faults: {name}: {'; '.join(problems)}")
     return [at_most(FAULTS, f"cells without one true end in time, of {len(seen)}", len(wrong), 0)]

@@ -7,6 +7,7 @@ import pytest
 from asgiref.sync import sync_to_async
 
 from benchmarks import matrix
+from benchmarks.cells import every_pair, name_of, untrue
 from benchmarks.seeding import seed
 from qa_site import places
 from tests.conftest import DATA
@@ -27,8 +28,8 @@ async def test_every_pair_of_faults_ends_in_time_with_a_true_answer(database_url
             )
             for _ in range(STACKS)
         ]
-        seen = await matrix.see_all(stacks, list(matrix.cells()))
+        seen = await matrix.see_all(stacks, list(every_pair()))
 
-    wrong = {matrix.name_of(each.cell): problems for each in seen if (problems := matrix.untrue(each))}
+    wrong = {name_of(each.cell): problems for each in seen if (problems := untrue(each))}
     assert len(seen) == 154
     assert not wrong

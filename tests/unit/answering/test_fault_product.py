@@ -21,8 +21,7 @@ from answering.reporting import error_event
 from answering.runs import RunManager
 from answering.store import Ask, Begun
 from answering.streams import Upstream
-from benchmarks import matrix
-from benchmarks.matrix import DOWN, PARTS, STATES, Seen
+from benchmarks.cells import BUDGETS, DOWN, PARTS, STATES, Seen, name_of, untrue
 from retrieval.access import AccessScope
 from retrieval.errors import EmbeddingError, LexicalError, VectorError
 from tests.clock import autojump
@@ -158,7 +157,7 @@ def script(cell):
 async def see(cell):
     """One question in a cell."""
     loop = asyncio.get_running_loop()
-    parts, scripted = make_parts(script(cell), Budgets.from_milliseconds(matrix.BUDGETS))
+    parts, scripted = make_parts(script(cell), Budgets.from_milliseconds(BUDGETS))
     client = ScriptedRedis(cell["redis"])
     embedder = CachedEmbedder(ScriptedEmbedder(scripted.embed), client, on_result=lambda cache, result: None)
     generator = ScriptedGenerator([cell["model_a"], cell["model_b"]])
@@ -183,9 +182,9 @@ async def see(cell):
     return Seen(cell, frames, seconds, told_by)
 
 
-def untrue(seen):
+def wrong_with(seen):
     """With the clock under control nothing is late by chance, so each level is known beforehand."""
-    wrong = matrix.untrue(seen)
+    wrong = untrue(seen)
     cell, last = seen.cell, seen.frames[-1]
     searched = cell["postgres"] not in DOWN and not (cell["lexical"] in DOWN and cell["embedder"] in DOWN)
     if searched != (last["type"] == "done"):
@@ -206,8 +205,8 @@ async def test_every_cell_ends_once_in_time_and_names_its_level():
     try:
         for start in range(0, len(cells), AT_ONCE):
             for seen in await asyncio.gather(*map(see, cells[start : start + AT_ONCE])):
-                if problems := untrue(seen):
-                    wrong[matrix.name_of(seen.cell)] = problems
+                if problems := wrong_with(seen):
+                    wrong[name_of(seen.cell)] = problems
     finally:
         logging.disable(logging.NOTSET)
 
