@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.contrib import messages
@@ -20,6 +21,7 @@ from django.views.decorators.http import require_GET, require_POST
 from retrieval import library as keeping
 from retrieval import permissions
 from retrieval.errors import DocumentTooLarge
+from retrieval.finding import STATES, wanted
 from retrieval.forms import CollectionForm, MoveForm, ReplaceForm, UploadForm
 from retrieval.ingestion import storage
 from retrieval.models import Chunk, Collection, Document
@@ -60,11 +62,15 @@ def library(request: HttpRequest) -> HttpResponse:
     if slug and chosen is None:
         raise Http404
     chosen = chosen or (collections[0] if collections else None)
-    page = Paginator(_documents(user, chosen), DOCUMENTS_A_PAGE).get_page(request.GET.get("page"))
+    narrowed = wanted(request.GET)
+    found = narrowed.among(_documents(user, chosen))
+    page = Paginator(found, DOCUMENTS_A_PAGE).get_page(request.GET.get("page"))
     context = {
         "section": "library",
         "collections": collections,
         "chosen": chosen,
+        "narrowed": narrowed,
+        "states": [(key, name) for key, (name, _) in STATES.items()],
         "page": page,
         "rows": [(each, said(each.status)) for each in page],
         "writable": permissions.writable_collections(user),
@@ -105,7 +111,8 @@ def states(request: HttpRequest) -> HttpResponse:
     collections count."""
     user = _user(request)
     collection = keeping.named(Collection.objects.all(), request.GET.get("collection", ""))
-    page = Paginator(_documents(user, collection), DOCUMENTS_A_PAGE).get_page(request.GET.get("page"))
+    found = wanted(request.GET).among(_documents(user, collection))
+    page = Paginator(found, DOCUMENTS_A_PAGE).get_page(request.GET.get("page"))
     counts = [
         {"slug": each.slug, "documents": each.counted, "failed": each.failed}  # type: ignore[attr-defined]
         for each in _collections(user)
@@ -151,6 +158,14 @@ def _to_library(collection: Collection) -> HttpResponse:
     return redirect(f"{reverse('library')}?collection={collection.slug}")
 
 
+def _back(request: HttpRequest, collection: Collection) -> HttpResponse:
+    """To the list as it was when the button was pressed: a later page of it, or what was looked for."""
+    came = urlsplit(request.headers.get("Referer", ""))
+    if came.path == reverse("library") and came.query:
+        return redirect(f"{came.path}?{came.query}")
+    return _to_library(collection)
+
+
 @require_POST
 @librarian_required
 def new_collection(request: HttpRequest) -> HttpResponse:
@@ -181,7 +196,7 @@ def _changeable(request: HttpRequest, pk: UUID) -> Document:
 def retry(request: HttpRequest, pk: UUID) -> HttpResponse:
     document = _changeable(request, pk)
     keeping.retry(document)
-    return _to_library(document.collection)
+    return _back(request, document.collection)
 
 
 @require_POST
@@ -191,13 +206,13 @@ def replace(request: HttpRequest, pk: UUID) -> HttpResponse:
     form = ReplaceForm(request.POST, request.FILES)
     if not form.is_valid():
         messages.error(request, "Choose a file to replace the document with.")
-        return _to_library(document.collection)
+        return _back(request, document.collection)
     file = form.cleaned_data["file"]
     try:
         keeping.replace(document, _name(file), file.chunks())
     except DocumentTooLarge as error:
         messages.error(request, f"{file.name}: {error}")
-    return _to_library(document.collection)
+    return _back(request, document.collection)
 
 
 @require_POST
@@ -220,7 +235,7 @@ def delete(request: HttpRequest, pk: UUID) -> HttpResponse:
     if not permissions.may_delete(request.user, document):
         raise PermissionDenied
     keeping.remove(document.pk)
-    return _to_library(document.collection)
+    return _back(request, document.collection)
 
 
 @require_GET

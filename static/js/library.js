@@ -42,12 +42,14 @@ function address(id, action) {
   return `/library/${id}/${action}/`;
 }
 
-// ---- rows
-function show(state) {
+// ---- rows. A list that is narrowed takes up new ones only as the server lists them.
+const narrowed = section?.dataset.narrowed;
+
+function show(state, listed = !narrowed) {
   if (state.collection !== section.dataset.collection) return drop(state.id);
   let row = rowOf(state.id);
   if (!row) {
-    if (!section.dataset.first) return;
+    if (!section.dataset.first || !listed) return;
     row = document.getElementById("row").content.firstElementChild.cloneNode(true);
     row.dataset.id = state.id;
     row.querySelector("[data-action=retry]").action = address(state.id, "retry");
@@ -98,7 +100,8 @@ let counting = null;
 function countSoon() {
   counting ??= setTimeout(async () => {
     counting = null;
-    count((await states()).collections);
+    if (narrowed) reload();
+    else count((await states()).collections);
   }, COUNT_PAUSE);
 }
 
@@ -118,7 +121,7 @@ async function reload() {
   count(collections);
   const known = new Set(documents.map((state) => state.id));
   for (const row of [...rows.children]) if (!known.has(row.dataset.id)) row.remove();
-  documents.reverse().forEach(show);
+  documents.reverse().forEach((state) => show(state, true));
 }
 
 // ---- uploads: one request a file, two at a time, so that one that fails stops no other
@@ -166,8 +169,10 @@ function send({ file, item, bar, note }) {
     });
     request.addEventListener("loadend", () => {
       if (request.status === 202) {
-        item.remove();
-        request.response.documents.forEach(show);
+        if (narrowed) settle(item, bar, note, "good", "Added. It is listed below if it fits what you look for.");
+        else item.remove();
+        request.response.documents.forEach((state) => show(state));
+        countSoon();
       } else {
         const loggedOut = request.responseURL.includes("/accounts/login/");
         refuse(item, bar, note, loggedOut ? LOGGED_OUT : request.response?.error?.message || "It could not be sent. Try again.");
@@ -179,10 +184,14 @@ function send({ file, item, bar, note }) {
 }
 
 function refuse(item, bar, note, reason) {
-  bar.remove();
-  note.className = "badge bad";
-  note.textContent = reason;
+  settle(item, bar, note, "bad", reason);
   announce(`${item.firstChild.textContent}: ${reason}`);
+}
+
+function settle(item, bar, note, how, text) {
+  bar.remove();
+  note.className = `badge ${how}`;
+  note.textContent = text;
 }
 
 function enhanceUpload(form) {
