@@ -117,7 +117,7 @@ FILE_UPLOAD_HANDLERS = [
 ]  # to disk, never to memory
 FILE_UPLOAD_PERMISSIONS = 0o600
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024  # bodies other than files
-DATA_UPLOAD_MAX_NUMBER_FILES = 200
+DATA_UPLOAD_MAX_NUMBER_FILES = 200  # each is an open file until the request has ended
 
 # ---- Redis: the channel layer and Celery
 CHANNEL_LAYERS = {

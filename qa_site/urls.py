@@ -6,6 +6,7 @@ from answering.api import build
 from qa_site import health, ops
 
 admin.site.site_header = admin.site.site_title = "Citefirst administration"
+handler400 = "qa_site.refusals.bad_request"
 
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),

@@ -35,6 +35,22 @@ def test_a_form_uploads_many_files_at_once(librarian, people):
     assert set(Document.objects.values_list("name", "status")) == {("a.md", "queued"), ("b.md", "queued")}
 
 
+@pytest.mark.expects_errors  # Django logs what it refuses
+def test_a_form_with_too_many_files_is_told_how_many_may_be(librarian, people):
+    files = [file(f"{n}.md") for n in range(201)]
+    response = librarian.post("/library/upload/", {"collection": "people", "file": files})
+    assert response.status_code == 400
+    assert "at most 200 at once" in response.content.decode()
+    assert not Document.objects.exists()
+
+
+@pytest.mark.expects_errors
+def test_a_request_that_django_refuses_is_answered_with_a_page(client):
+    response = client.get("/accounts/login/", headers={"Host": "elsewhere.example"})
+    assert response.status_code == 400
+    assert "was not understood" in response.content.decode()
+
+
 def test_the_script_uploads_a_file_and_gets_its_state(librarian, people):
     response = librarian.post(
         "/library/upload/", {"collection": "people", "file": file()}, headers={"Accept": "application/json"}
