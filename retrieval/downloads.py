@@ -43,7 +43,7 @@ def _original(request: HttpRequest, pk: UUID) -> tuple[Path, str, int] | None:
     path = storage.path_of(document.published_hash or document.content_hash)
     if not path.is_file():
         raise Http404
-    return path, PurePosixPath(document.name).name, path.stat().st_size
+    return path, PurePosixPath(document.readable_name).name, path.stat().st_size
 
 
 async def _pieces(path: Path) -> AsyncIterator[bytes]:

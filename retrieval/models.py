@@ -50,6 +50,9 @@ class Document(models.Model):
     published_hash = models.CharField(
         max_length=64, blank=True, help_text="SHA-256 of the content that is searchable."
     )
+    published_name = models.CharField(
+        max_length=400, blank=True, db_default="", help_text="The name of the file that is searchable."
+    )
     size = models.BigIntegerField(default=0, help_text="Bytes.")
     media_type = models.CharField(max_length=120, blank=True)
     status = models.CharField(max_length=12, choices=Status.choices, default=Status.QUEUED)
@@ -81,6 +84,11 @@ class Document(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("document", args=[self.id])
+
+    @property
+    def readable_name(self) -> str:
+        """The name of the file whose text is shown: that of a replacement comes with its text."""
+        return self.published_name or self.name
 
 
 class Chunk(models.Model):

@@ -24,9 +24,9 @@ _STEP = """
 _HOLD = "SELECT collection_id FROM retrieval_document WHERE id = %s AND content_hash = %s FOR UPDATE"
 _READY = """
     UPDATE retrieval_document
-    SET title = %s, published_hash = content_hash, media_type = %s, status = 'ready', progress = 100, reason = %s,
-        attempts = 0, chunk_count = %s, page_count = %s, heartbeat_at = clock_timestamp(),
-        ready_at = clock_timestamp(), changed_at = clock_timestamp()
+    SET title = %s, published_hash = content_hash, published_name = name, media_type = %s, status = 'ready',
+        progress = 100, reason = %s, attempts = 0, chunk_count = %s, page_count = %s,
+        heartbeat_at = clock_timestamp(), ready_at = clock_timestamp(), changed_at = clock_timestamp()
     WHERE id = %s
 """
 _GIVE_BACK = """

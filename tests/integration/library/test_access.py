@@ -9,7 +9,10 @@ from django.test import Client
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 
 from answering import tokens
+from retrieval import library
+from retrieval.ingestion import indexing
 from retrieval.models import Collection, Document
+from tests.integration.library.conftest import FakeEmbedder
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TEXT = "# Leave\n\nYou get 25 days of annual leave.\n"
@@ -201,6 +204,19 @@ def test_an_original_is_downloaded_by_those_with_access(cast, as_user, document)
         if response.streaming:
             assert body(response).decode() == TEXT
     assert found == {"superuser": 200, "librarian": 200, "member": 200, "stranger": 404}
+
+
+def test_a_name_comes_and_goes_with_the_file_that_it_names(cast, as_user, document):
+    library.replace(document, "new.pdf", [b"You get 30 days."])
+
+    def downloaded() -> tuple[str, bytes]:
+        response = as_user(cast.member).get(f"/d/{document.pk}/file")
+        return response["Content-Disposition"], body(response)
+
+    assert downloaded() == ('attachment; filename="leave.md"', TEXT.encode())
+    assert "leave.md" in as_user(cast.member).get(f"/d/{document.pk}/").content.decode()
+    indexing.index_document(document.pk, embedder=FakeEmbedder())
+    assert downloaded() == ('attachment; filename="new.pdf"', b"You get 30 days.")
 
 
 def test_an_original_is_never_a_page_of_ours(cast, as_user, document):
