@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any
 
-import openpyxl
+from openpyxl import Workbook
+from openpyxl.reader.excel import ExcelReader
 from openpyxl.utils.exceptions import InvalidFileException
 
 from retrieval.errors import DocumentDamaged, DocumentTooLarge
@@ -17,16 +18,21 @@ _MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet
 _COLUMNS = 500
 
 
+class _Reader(ExcelReader):  # type: ignore[misc]
+    def read_chartsheet(self, sheet: Any, rel: Any) -> None:
+        """A sheet that is a chart has no cells; openpyxl fails on one whose chart is gone."""
+
+
 def parse_xlsx(data: bytes, limits: Limits) -> ParsedDocument:
     Archive(data, limits).check()
-    try:
-        book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
-    except (InvalidFileException, KeyError, ValueError, TypeError) as error:
-        raise DocumentDamaged("The workbook is damaged: it cannot be opened.") from error
+    book = _book(data)
     blocks: list[Block] = []
     wide: list[str] = []
     left, characters = limits.rows, limits.characters
+    hidden = [sheet for sheet in book.worksheets if sheet.sheet_state != "visible"]
     for sheet in book.worksheets:
+        if sheet in hidden:
+            continue
         sheet.reset_dimensions()  # a stated size may be wrong, and be 16,384 columns wide
         rows = list(_rows(sheet.iter_rows(max_col=_COLUMNS + 1), left))
         left -= len(rows)
@@ -42,14 +48,25 @@ def parse_xlsx(data: bytes, limits: Limits) -> ParsedDocument:
         if block := table_block([row[:_COLUMNS] for row in rows]):
             blocks += [Block(HEADING, one_line(sheet.title), level=1), block]
     title = one_line(book.properties.title or "") if book.properties else ""
-    return ParsedDocument(title, tuple(blocks), _MEDIA_TYPE, warnings=_warnings(wide))
+    notes = {
+        f"Only the first {_COLUMNS} columns were read of": wide,
+        "Hidden sheets were left out": [one_line(sheet.title) for sheet in hidden],
+    }
+    warnings = tuple(f"{note}: {_listed(sheets)}." for note, sheets in notes.items() if sheets)
+    return ParsedDocument(title, tuple(blocks), _MEDIA_TYPE, warnings=warnings)
 
 
-def _warnings(wide: list[str]) -> tuple[str, ...]:
-    if not wide:
-        return ()
-    sheets = ", ".join(wide[:5]) + (" …" if len(wide) > 5 else "")
-    return (f"Only the first {_COLUMNS} columns were read of: {sheets}.",)
+def _book(data: bytes) -> Workbook:
+    try:
+        reader = _Reader(io.BytesIO(data), read_only=True, data_only=True)
+        reader.read()
+    except (InvalidFileException, KeyError, ValueError, TypeError) as error:
+        raise DocumentDamaged("The workbook is damaged: it cannot be opened.") from error
+    return reader.wb
+
+
+def _listed(sheets: list[str]) -> str:
+    return ", ".join(sheets[:5]) + (" …" if len(sheets) > 5 else "")
 
 
 def _rows(rows: Iterable[tuple[Any, ...]], most: int) -> Iterator[list[str]]:

@@ -67,3 +67,29 @@ def test_columns_that_are_left_out_are_noted():
     document = read([["name"] * 501], "Wide")
     assert document.warnings == ("Only the first 500 columns were read of: Wide.",)
     assert document.blocks[1].text.split("\n")[0].count("name") == 500
+
+
+def test_sheets_that_are_charts_are_passed_over():
+    book = openpyxl.Workbook()
+    book.create_chartsheet("Chart", 0)
+    book.active = 1
+    book.worksheets[0].append(["City", "Ulm"])
+    made = io.BytesIO()
+    book.save(made)
+    assert [block.text.split("\n")[0] for block in parse(made.getvalue(), "a.xlsx").blocks] == [
+        "Sheet",
+        "| City | Ulm |",
+    ]
+
+
+@pytest.mark.parametrize("state", ["hidden", "veryHidden"])
+def test_hidden_sheets_are_left_out_and_noted(state):
+    book = openpyxl.Workbook()
+    book.active.append(["City", "Ulm"])
+    book.create_sheet("Salaries").append(["Ann", 90_000])
+    book["Salaries"].sheet_state = state
+    made = io.BytesIO()
+    book.save(made)
+    document = parse(made.getvalue(), "a.xlsx")
+    assert [block.text for block in document.blocks if "Ann" in block.text] == []
+    assert document.warnings == ("Hidden sheets were left out: Salaries.",)
