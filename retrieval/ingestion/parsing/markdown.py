@@ -25,13 +25,14 @@ HEADING_MOST = 200
 
 _FRONT = re.compile(r"\A---[^\S\n]*\n(.*?)\n(?:---|\.\.\.)[^\S\n]*(?:\n|\Z)", re.DOTALL)
 _FRONT_TITLE = re.compile(r"^title:[^\S\n]*(.+)$", re.MULTILINE | re.IGNORECASE)
-# Comments and a template's tags, unless they are code (the first group), where they are what is written about.
+# Comments and a template's tags begin so, unless they are code (the first group), where they are what is written about.
 _UNSEEN = re.compile(
     r"(^[ \t>]*(?P<fence>`{3,}|~{3,})[^`\n]*$.*?(?:^[ \t>]*(?P=fence)[`~]*[ \t]*$|\Z)"
     r"|(?<!`)(?P<ticks>`++)[^`\n]+(?P=ticks)(?!`))"
-    r"|<!--.*?-->|<%.*?%>|\{%.*?%\}",
+    r"|<!--|<%|\{%",
     re.DOTALL | re.MULTILINE,
 )
+_ENDS = {"<!--": "-->", "<%": "%>", "{%": "%}"}
 _PARSER = MarkdownIt("commonmark").enable("table")
 _PARSER.normalizeLink = str  # type: ignore[assignment, method-assign]  # addresses are left out, in whatever spelling
 
@@ -43,7 +44,21 @@ def parse_markdown(text: str, title: str = "", media_type: str = "text/markdown"
         text = text[front.end() :]
         if named := _FRONT_TITLE.search(front[1]):
             title = title or one_line(named[1]).strip("\"'")
-    return parse_commonmark(_UNSEEN.sub(lambda found: found[1] or "", text), title, media_type)
+    return parse_commonmark(_seen(text), title, media_type)
+
+
+def _seen(text: str) -> str:
+    """The text without comments and a template's tags. What is never closed is neither, and told by where the last end
+    is: to look for an end from each beginning takes minutes where there are thousands."""
+    last = {begin: text.rfind(end) for begin, end in _ENDS.items()}
+    kept: list[str] = []
+    done = place = 0
+    while found := _UNSEEN.search(text, place):
+        place = found.end()
+        if found[1] is None and place <= last[found[0]]:
+            kept.append(text[done : found.start()])
+            done = place = text.index(_ENDS[found[0]], place) + len(_ENDS[found[0]])
+    return "".join(kept) + text[done:]
 
 
 def parse_commonmark(text: str, title: str = "", media_type: str = "text/markdown") -> ParsedDocument:

@@ -1,5 +1,7 @@
 """Markdown that is about markup."""
 
+import time
+
 from retrieval.ingestion.blocks import CODE, HEADING, ITEM, TEXT
 from retrieval.ingestion.parsing import parse
 
@@ -28,3 +30,17 @@ def test_a_list_begins_with_its_own_number():
         (ITEM, "1. Begin"),
         (ITEM, "7. Go on"),
     ]
+
+
+def test_what_is_never_closed_is_text():
+    assert blocks("{% a %}One {% two\n\nthree %} four <% five\n") == [(TEXT, "One four <% five")]
+    assert blocks("One <!-- two\n\nthree {% four\n") == [(TEXT, "One <!-- two"), (TEXT, "three {% four")]
+
+
+def test_thousands_that_are_never_closed_take_no_longer_than_as_many_that_are():
+    def took(text: str) -> float:
+        began = time.process_time()
+        assert len(blocks(text * 10_000)) == 10_000
+        return time.process_time() - began
+
+    assert took("a {% b <% c\n\n") < 8 * took("a {% b %} c\n\n")
