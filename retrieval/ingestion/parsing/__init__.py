@@ -23,6 +23,7 @@ from retrieval.ingestion.parsing.xlsx import parse_xlsx
 DEFAULTS = Limits()
 
 _MARKDOWN = re.compile(r"^(?:#{1,6} \S|```|\* \S|- \S|\d\. \S|> \S|\|.*\|$|\S.*\]\(\S+\))", re.MULTILINE)
+_TABLE_NAMES = {".csv", ".tsv", ".tab"}
 _MARKDOWN_NAMES = {".md", ".markdown", ".mdx", ".erb", ".mdown", ".qmd"}
 
 
@@ -76,7 +77,8 @@ def _parse_text(text: str, suffix: str, limits: Limits) -> ParsedDocument:
     if is_html(beginning, suffix):
         return parse_html(text)
     refuse_mail(beginning)
-    if suffix in {"", ".csv", ".tsv", ".tab", ".txt"} and (delimiter := csv_delimiter(text)):
+    named = suffix in _TABLE_NAMES
+    if (named or suffix in {"", ".txt"}) and (delimiter := csv_delimiter(text, named=named)):
         return parse_csv(text, delimiter, limits)
     if suffix not in {".csv", ".tsv", ".log"} and len(_MARKDOWN.findall(beginning)) >= 3:
         return parse_markdown(text)

@@ -24,6 +24,9 @@ _NUMBERED = re.compile(r"^\d+(\.\d+)*\.?\s+[^\W\d_]")
 _BULLET = re.compile(r"^(?:[-*+•▪◦‣·–]|\d{1,3}[.)]|[a-z][.)])\s+\S")
 _SHORT = 80
 _DELIMITERS = ",;\t|"
+_PUNCTUATION = ",;"
+_NAME_MOST = 40
+_FIGURE = re.compile(r"[-+]?\d[\d.,]*\W*$")
 _STATED = re.compile(r"\s*\"?sep=([,;\t|])\"?[ \t]*\r?\n", re.IGNORECASE)  # for Excel, in the first line
 _SAMPLE, _ROWS = 20_000, 30
 
@@ -73,32 +76,46 @@ def parse_csv(text: str, delimiter: str, limits: Limits) -> ParsedDocument:
     return ParsedDocument("", (block,) if block else (), "text/csv")
 
 
-def csv_delimiter(text: str) -> str:
-    """The delimiter if the text is a table: at least two rows, each of the same two or more fields. Else
-    empty."""
+def csv_delimiter(text: str, *, named: bool) -> str:
+    """The delimiter if the text is a table: at least two rows, each of the same two or more fields. Else empty. Prose
+    has commas, too: where the file is not `named` as a table, its first row must be a header."""
     if stated := _STATED.match(text):
         return stated[1]
     lines = clean(text[:_SAMPLE]).split("\n")
     if len(text) > _SAMPLE:
         lines = lines[:-1]
     for delimiter in _DELIMITERS:
-        widths = _widths(lines, delimiter, whole=len(text) <= _SAMPLE)
-        if len(widths) >= 2 and widths[0] >= 2 and len(set(widths)) == 1:
+        rows = _first_rows(lines, delimiter, whole=len(text) <= _SAMPLE)
+        if len(rows) < 2 or len(rows[0]) < 2 or len(set(map(len, rows))) > 1:
+            continue
+        if named or delimiter not in _PUNCTUATION or _is_header(rows[0], len(rows)):
             return delimiter
     return ""
 
 
-def _widths(lines: list[str], delimiter: str, *, whole: bool) -> list[int]:
-    """How many fields each of the first rows has; none when they are no rows. A row may take many lines, and the last
-    one more than there are unless they are the `whole` text."""
-    widths: list[int] = []
+def _is_header(row: list[str], rows: int) -> bool:
+    """Whether these are the names of columns: short, neither numbers nor the end of a sentence, and without the space
+    that prose has behind a comma, but for three columns in as many rows."""
+    names = [cell.strip() for cell in row]
+    if not all(0 < len(name) <= _NAME_MOST and not _FIGURE.match(name) for name in names):
+        return False
+    if names[-1].endswith((".", "!", "?", ":")):
+        return False
+    spaced = any(cell[:1].isspace() for cell in row[1:])
+    return not spaced or (len(row) >= 3 and rows >= 3)
+
+
+def _first_rows(lines: list[str], delimiter: str, *, whole: bool) -> list[list[str]]:
+    """The first rows; none when they are none. A row may take many lines, and the last one more than there are unless
+    they are the `whole` text."""
+    rows: list[list[str]] = []
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     try:
         for row in itertools.islice((row for row in reader if any(map(str.strip, row))), _ROWS):
-            widths.append(len(row))
+            rows.append(row)
     except csv.Error:
-        return [] if whole or reader.line_num < len(lines) else widths
-    return widths
+        return [] if whole or reader.line_num < len(lines) else rows
+    return rows
 
 
 csv.field_size_limit(10_000_000)
