@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import ManagementUtility
 
 from answering.budgets import Budgets
-from qa_site import env, places
+from qa_site import env, outside, places
 from qa_site.embedded import Servers
 from qa_site.errors import StartError
 
@@ -57,6 +57,10 @@ def run(argv: list[str]) -> None:
     )
     started = servers.start()
     try:
+        if env.text("DATABASE_URL"):
+            outside.check_postgres()
+            if command not in SCHEMA:
+                outside.check_migrated()
         if started and command not in SCHEMA:
             ManagementUtility([argv[0], "migrate", "--verbosity", "0"]).execute()
         utility.execute()

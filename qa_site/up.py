@@ -23,9 +23,9 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from qa_site import env, first_start, places
+from qa_site import env, first_start, outside, places
 from qa_site.embedded import Servers, take
-from qa_site.errors import UpError
+from qa_site.errors import Unanswered, UpError
 from qa_site.supervisor import Job, Supervisor
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -65,11 +65,26 @@ class Up:
         with only_one(self.data), listen(self.options.host, self.options.port) as listener:
             try:
                 self.say(f"Citefirst, with its data in {self.data}")
-                self._serve(listener, self._supervisor())
+                queue = self._look_outside()
+                self._serve(listener, self._supervisor(), sample=queue and self.options.sample)
             finally:
                 self.servers.stop()
 
-    def _serve(self, listener: socket.socket, supervisor: Supervisor) -> None:
+    def _look_outside(self) -> bool:
+        """Looks at the servers that settings point to; whether documents can be queued."""
+        if env.text("DATABASE_URL"):
+            outside.check_postgres()
+        if env.text("REDIS_URL"):
+            try:
+                warning = outside.check_redis()
+            except Unanswered as error:
+                self.say(f"{error} Questions are answered without it; documents wait until it is there.")
+                return False
+            if warning:
+                self.say(warning)
+        return True
+
+    def _serve(self, listener: socket.socket, supervisor: Supervisor, *, sample: bool) -> None:
         """The web processes import what they need while the database comes up: they ask it nothing before the
         first request. The worker and the scheduler can wait, unless a document waits for them."""
 
@@ -84,7 +99,7 @@ class Up:
                 self.say(note)
             migrate()
             first_start.make_admin(self.say)
-            sample = self.options.sample and first_start.library_is_empty()
+            sample = sample and first_start.library_is_empty()
             if sample:
                 supervisor.add(later.pop(0))
                 first_start.add_sample(self.say)
@@ -119,6 +134,7 @@ class Up:
         metrics = self.data / "run" / "metrics"
         shutil.rmtree(metrics, ignore_errors=True)
         metrics.mkdir(parents=True)
+        (self.data / "logs").mkdir(mode=0o700, exist_ok=True)
         environment = os.environ | {
             "DATA_DIR": str(self.data),
             "ALLOWED_HOSTS": ",".join(hosts(self.options.host)),
@@ -183,9 +199,15 @@ def readiness(host: str, port: int) -> tuple[Ready, str]:
                 Ready.FULLY if json.loads(said)["dependencies"]["lexical"] == "ok" else Ready.ALMOST
             ), said
     except urllib.error.HTTPError as error:
-        return Ready.NOT, error.read(2000).decode(errors="replace")
+        return Ready.NOT, refusal(error)
     except OSError as error:
         return Ready.NOT, str(error)
+
+
+def refusal(error: urllib.error.HTTPError) -> str:
+    """The states that /readyz tells, else the status: pages of errors are for browsers."""
+    said = error.read(2000).decode(errors="replace")
+    return said if "json" in error.headers.get("Content-Type", "") else f"HTTP {error.code} from /readyz"
 
 
 def hosts(bound: str) -> list[str]:

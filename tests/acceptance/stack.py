@@ -51,9 +51,10 @@ def data_folder() -> Iterator[Path]:
 class Stack:
     """A running `up`. `url` is what its Ready line says."""
 
-    def __init__(self, data: Path, *options: str) -> None:
+    def __init__(self, data: Path, *options: str, **settings: str) -> None:
         self.data = data
         self.options = options
+        self.settings = settings
         self.start()
 
     def start(self) -> None:
@@ -69,7 +70,7 @@ class Stack:
                 str(self.data),
                 *self.options,
             ],
-            env=bare_environment(),
+            env=bare_environment(**self.settings),
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -5,11 +5,18 @@ import signal
 import socket
 
 import psutil
+import psycopg
 import pytest
 
+from qa_site import places
 from tests.acceptance.stack import Stack, data_folder, manage
+from tests.conftest import DATA
 
 QUESTION = "How many days of annual leave do I get?"
+
+
+def url_of(database):
+    return f"postgresql://postgres@/{database}?host={places.socket_dir(DATA)}"
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +108,19 @@ def test_a_killed_up_leaves_no_process_and_the_next_start_works(neighbour):
     neighbour.start()
     assert not any("User: admin" in line for line in neighbour.lines)
     assert neighbour.end(signal.SIGINT) == []
+
+
+def test_it_starts_on_servers_of_the_operators_own(tmp_path, servers):
+    """Both from settings, and a data folder that is not there yet."""
+    with psycopg.connect(url_of("postgres"), autocommit=True) as link:
+        link.execute("CREATE DATABASE own_servers")
+    urls = {"DATABASE_URL": url_of("own_servers"), "REDIS_URL": places.bundled_redis_url(DATA)}
+    asked_early = manage("ask", QUESTION, "--data", str(tmp_path / "data"), **urls)
+    stack = Stack(tmp_path / "data", "--no-sample", **urls)
+    assert stack.status("/readyz") == 200
+    assert stack.end() == []
+    assert asked_early.returncode == 2
+    assert asked_early.stderr.startswith("The database of DATABASE_URL is empty.")
 
 
 def test_a_port_in_use_is_named_with_the_option_to_change_it(tmp_path):
