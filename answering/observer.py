@@ -11,6 +11,8 @@ from answering.stages import NOTICES
 
 STATES = {"closed": 0, "half_open": 1, "open": 2}
 
+CACHES = ("embedding", "retrieval", "answer", "similar")
+
 
 class MetricsObserver:
     """An `Observer` on Prometheus."""
@@ -41,5 +43,8 @@ def count_from_zero(dependencies: Iterable[str]) -> None:
         metrics.degradations_total.labels(stage, reason)
     for priority in Priority:
         metrics.shed_total.labels(priority.label)
+    for cache, result in product(CACHES, ("hit", "miss", "stale", "error")):
+        metrics.cache_requests_total.labels(cache, result)
+    metrics.answers_total.labels("none", "error")
     for result in ("kept", "cancelled"):
         metrics.speculations_total.labels(result)

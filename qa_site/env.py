@@ -10,12 +10,16 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.core.exceptions import ImproperlyConfigured
 
+PASSWORD = re.compile(r"(://[^:/?#]*:).*@", re.DOTALL)
+"""Of a URL, also of one that cannot be read: to the last @, since the signs in it may not be written as they must."""
+
 
 class BadSetting(ImproperlyConfigured):
     """A setting has a value that cannot be used."""
 
     def __init__(self, name: str, value: str, wanted: str) -> None:
-        super().__init__(f"{name}={value!r} cannot be used: it must be {wanted}.")
+        shown = PASSWORD.sub(r"\1***@", value)
+        super().__init__(f"{name}={shown!r} cannot be used: it must be {wanted}.")
         self.name = name
 
 
@@ -79,12 +83,36 @@ def listed(name: str, default: Sequence[str] = ()) -> list[str]:
     return [item.strip() for item in text(name).split(",") if item.strip()] or list(default)
 
 
+def hosts(name: str, default: Sequence[str]) -> list[str]:
+    """Names and addresses as browsers send them, less the port; `.docs.example` has all names below it."""
+    found = listed(name, default)
+    for item in found:
+        if not re.fullmatch(r"\*|[^\s/:*@\[\]]+|\[[0-9A-Fa-f:.]+\]", item):
+            raise BadSetting(
+                name,
+                item,
+                "names such as docs.example or .docs.example, without https:// and port, commas between",
+            )
+    return found
+
+
+def origins(hosts: Sequence[str]) -> list[str]:
+    """The pages of these hosts, as Django writes them: `.docs.example` is `https://docs.example` and all below it."""
+    wide = [f"https://*{host}" for host in hosts if host.startswith(".")]
+    return wide + [f"https://{host.lstrip('.')}" for host in hosts if host != "*"]
+
+
 def url(name: str, default: str, schemes: Sequence[str]) -> str:
     value = text(name, default)
     if value and value.split("://", 1)[0] not in schemes:
         raise BadSetting(name, value, "a URL that begins with " + " or ".join(f"{s}://" for s in schemes))
     if value and not _reachable(value):
-        raise BadSetting(name, value, "a URL such as " + f"{schemes[0]}://host:1234")
+        signs = (
+            ", with the signs /, #, @ and % of a password written as %2F, %23, %40 and %25"
+            if "@" in value
+            else ""
+        )
+        raise BadSetting(name, value, f"a URL such as {schemes[0]}://host:1234{signs}")
     return value
 
 
@@ -132,7 +160,9 @@ def database(name: str, default: str) -> dict[str, Any]:
         "NAME": unquote(parts.path.strip("/")),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
-        "HOST": options.pop("host", parts.hostname or ""),
+        "HOST": options.pop(
+            "host", unquote(re.sub(r":\d*$", "", parts.netloc.rpartition("@")[2]).strip("[]"))
+        ),
         "PORT": str(parts.port or options.pop("port", "")),
         "OPTIONS": options,
     }

@@ -105,4 +105,7 @@ def _may_see_metrics(request: HttpRequest) -> bool:
         address = ipaddress.ip_address(request.META.get("REMOTE_ADDR") or "")
     except ValueError:
         return False
+    # One that came through a proxy shows the proxy's address, or what its sender has written for their own.
+    if "X-Forwarded-For" in request.headers or "Forwarded" in request.headers:
+        return False
     return any(address in network for network in settings.METRICS_ALLOW)

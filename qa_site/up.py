@@ -215,7 +215,7 @@ def hosts(bound: str) -> list[str]:
     allowed: list[str] = list(settings.ALLOWED_HOSTS)
     if env.text("ALLOWED_HOSTS") or bound in LOOPBACK:
         return allowed
-    own = {bound, socket.gethostname(), socket.getfqdn()} - {"0.0.0.0", "::"}
+    own = {bracketed(bound), socket.gethostname(), socket.getfqdn()} - {"0.0.0.0", "::"}
     return allowed + sorted(own | addresses())
 
 

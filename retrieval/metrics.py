@@ -1,4 +1,4 @@
-"""The metrics of the library; docs/operations.md has the table."""
+"""The metrics of the library; docs/metrics.md has the table."""
 
 from prometheus_client import Counter, Gauge, Histogram
 

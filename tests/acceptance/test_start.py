@@ -3,14 +3,17 @@
 import json
 import signal
 import socket
+from urllib.request import Request, urlopen
 
 import psutil
 import psycopg
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from qa_site import places
 from tests.acceptance.stack import Stack, data_folder, manage
 from tests.conftest import DATA
+from tests.unit.test_deploy import EXPRESSIONS, series_in
 
 QUESTION = "How many days of annual leave do I get?"
 
@@ -83,6 +86,29 @@ def test_a_command_brings_the_servers_along_when_nothing_runs(data):
 def test_a_second_start_finds_what_the_first_left(second_start):
     assert not any("User: admin" in line or "sample" in line for line in second_start.lines)
     assert "25 days" in manage("ask", QUESTION, "--data", str(second_start.data)).stdout
+
+
+def test_a_scrape_has_each_series_that_alerts_and_dashboard_ask_for(second_start):
+    """By the names and labels that they use. Without a model there are no calls to limit."""
+    token = manage("createtoken", "admin", "--data", str(second_start.data)).stdout.split()[-1]
+    manage("ask", QUESTION, "--data", str(second_start.data))
+    asked = Request(f"{second_start.url}/api/v1/ask", json.dumps({"question": QUESTION}).encode())
+    scraped = Request(f"{second_start.url}/metrics")
+    for request in (asked, scraped):
+        request.add_header("Authorization", f"Bearer {token}")
+    asked.add_header("Content-Type", "application/json")
+    urlopen(asked, timeout=30).close()
+    with urlopen(scraped, timeout=30) as reply:
+        families = text_string_to_metric_families(reply.read().decode())
+    labels = {sample.name: set(sample.labels) for family in families for sample in family.samples}
+    missing = {
+        (metric, label)
+        for expression in EXPRESSIONS
+        for metric, wanted in series_in(expression)
+        for label in [None, *wanted]
+        if metric not in labels or (label and label not in labels[metric])
+    }
+    assert {metric for metric, _ in missing} <= {"qa_concurrency_limit"}
 
 
 def test_a_killed_web_process_is_started_again(second_start):

@@ -8,6 +8,26 @@ ROOT = Path(__file__).resolve().parents[2]
 ALERTS = (ROOT / "deploy/prometheus/alerts.yml").read_text()
 DASHBOARD = json.loads((ROOT / "deploy/grafana/dashboards/citefirst.json").read_text())
 COMPOSE = (ROOT / "docker-compose.yml").read_text()
+EXPRESSIONS = [
+    *re.findall(r"^ +expr: (?:>-\n)?(.+(?:\n {10}.+)*)", ALERTS, re.MULTILINE),
+    *(target["expr"] for panel in DASHBOARD["panels"] for target in panel.get("targets", ())),
+]
+
+
+def series_in(expression):
+    """Each series of an expression, with the labels that it is chosen or added up by."""
+    for part in re.split(r" (?:and|/) ", expression):
+        grouped = {label for group in re.findall(r"by \(([\w, ]+)\)", part) for label in group.split(", ")}
+        for metric, braces in re.findall(r"\b(qa_\w+)(\{[^}]*\})?", part):
+            yield metric, grouped | set(re.findall(r"(\w+)[=!]", braces))
+
+
+def test_every_expression_is_found():
+    assert len(EXPRESSIONS) == ALERTS.count("alert:") + json.dumps(DASHBOARD).count('"expr"')
+    assert list(series_in('sum by (le, stage) (qa_a{outcome!="ok"}) and sum(qa_b) > 0')) == [
+        ("qa_a", {"le", "stage", "outcome"}),
+        ("qa_b", set()),
+    ]
 
 
 def documented_metrics():

@@ -20,6 +20,10 @@ from qa_site import env, places
         ("redis://host:port", lambda: env.url("X", "", ("redis", "unix"))),
         ("Europe/Atlantis", lambda: env.time_zone("X", "UTC")),
         ("../etc", lambda: env.time_zone("X", "UTC")),
+        ("https://docs.example", lambda: env.hosts("X", [])),
+        ("docs.example:8000", lambda: env.hosts("X", [])),
+        ("*.docs.example", lambda: env.hosts("X", [])),
+        ("::1", lambda: env.hosts("X", [])),
         ("10.0.0.0/99", lambda: env.networks("X")),
         ("postgresql://host", lambda: env.database("X", "")),
         ("postgresql://host:port/name", lambda: env.database("X", "")),
@@ -30,6 +34,32 @@ def test_a_bad_value_is_named_with_its_setting(monkeypatch, value, read):
     with pytest.raises(env.BadSetting) as caught:
         read()
     assert str(caught.value).startswith(f"X={value!r} cannot be used: it must be ")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "mysql://ada:secret@host/name",
+        "postgresql://ada:se/cret@host/name",
+        "postgresql://:se@cret@host:port/name",
+    ],
+)
+def test_the_password_of_a_bad_url_is_not_shown(monkeypatch, value):
+    monkeypatch.setenv("X", value)
+    with pytest.raises(env.BadSetting) as caught:
+        env.database("X", "")
+    assert "cret" not in str(caught.value)
+    assert "***@host" in str(caught.value)
+
+
+def test_names_of_hosts_are_taken_as_django_wants_them(monkeypatch):
+    monkeypatch.setenv("X", "docs.example, .docs.example,[::1],10.0.0.1, my_machine, *")
+    assert env.hosts("X", []) == ["docs.example", ".docs.example", "[::1]", "10.0.0.1", "my_machine", "*"]
+
+
+def test_the_pages_of_a_domain_are_trusted_with_those_below_it():
+    assert env.origins(["docs.example"]) == ["https://docs.example"]
+    assert set(env.origins([".docs.example", "*"])) == {"https://docs.example", "https://*.docs.example"}
 
 
 def test_an_empty_value_means_the_default(monkeypatch):
@@ -68,3 +98,7 @@ def test_a_database_url_is_taken_apart(monkeypatch):
 def test_a_database_url_may_name_a_folder_of_sockets(monkeypatch):
     monkeypatch.setenv("X", "postgresql://postgres@/library?host=/tmp/sockets")
     assert env.database("X", "")["HOST"] == "/tmp/sockets"
+    monkeypatch.setenv("X", "postgresql://%2Ftmp%2FSockets/library")
+    assert env.database("X", "")["HOST"] == "/tmp/Sockets"
+    monkeypatch.setenv("X", "postgresql://[::1]:5432/library")
+    assert env.database("X", "")["HOST"] == "::1"

@@ -12,6 +12,8 @@ from retrieval import metrics as library
     [
         ("qa_hedges_total", {"dependency": "never", "result": "won"}),
         ("qa_degradations_total", {"stage": "rerank", "reason": "shed"}),
+        ("qa_cache_requests_total", {"cache": "answer", "result": "hit"}),
+        ("qa_answers_total", {"route": "none", "finish": "error"}),
         ("qa_shed_total", {"priority": "follow_up"}),
         ("qa_speculations_total", {"result": "kept"}),
         ("qa_documents_total", {"result": "failed"}),
