@@ -17,6 +17,9 @@ from answering.tracing import Tracing
 
 logger = logging.getLogger("answering")
 
+HARMLESS = {"provisional_extract"}
+"""What may be given up of an answer that is kept: it took its time, and is whole."""
+
 
 class Engine:
     """Answers runs with one set of parts."""
@@ -43,7 +46,7 @@ class Engine:
         if self.tracing is not None:
             self.tracing.finished(run, terminal.data.get("finish", "error"), terminal.data.get("route", ""))
         live.record.update(_record(run, reply, terminal))
-        if terminal.data.get("finish") == "complete" and not run.degraded:
+        if terminal.data.get("finish") == "complete" and set(run.degraded) <= HARMLESS:
             self.parts.answers.remember(run.question, reply)
 
     async def _terminal(self, run: Run, reply: Reply, stop: asyncio.Event) -> events.Event:
