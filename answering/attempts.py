@@ -24,8 +24,8 @@ RATED = 10
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked, and by when: all by `deadline`, the first token by `first`, `first_token` seconds from when it was
-    asked or, of work that can wait, from when it got its place; `token_gap` in seconds."""
+    """What is asked, and by when: all by `deadline`, the first token or thought by `first`, `first_token` seconds from
+    when it was asked or, of work that can wait, from when it got its place; `token_gap` in seconds."""
 
     messages: Sequence[Message]
     deadline: Deadline
@@ -85,6 +85,9 @@ class Route:
 class Attempt:
     """`await attempt.first()`, then `await attempt.next()` until None; `aclose` in any case.
 
+    A model that thinks aloud before it answers has answered, as far as its upstream is concerned: its thoughts come as
+    empty texts. What a hedge, a limit or a breaker wants to know is how long an upstream takes to set to work.
+
     It reports to the route's breaker, limiter, pulse and delays. One that is cancelled says nothing of the
     upstream, but for what `lost` tells."""
 
@@ -95,6 +98,7 @@ class Attempt:
         self._stream: ChatStream | None = None
         self._started = self._first_at = self._last_at = route.clock()
         self._texts = 0
+        self._begun = self._said = self._roomy = False
 
     @property
     def name(self) -> str:
@@ -105,8 +109,13 @@ class Attempt:
         """It ended before the answer did: at `max_tokens`, say."""
         return self._stream is not None and self._stream.cut_short
 
+    @property
+    def cramped(self) -> bool:
+        """Its thoughts took all the room there was, and it would have more the next time."""
+        return self.cut_short and not self._said and not self._roomy
+
     async def first(self) -> "Attempt":
-        """Up to the first token, which is then `text`. Raises UpstreamError."""
+        """Up to the first token, which is then `text`, or the first thought. Raises UpstreamError."""
         self._started = self.route.clock()
         key = self.route.pulse.start()
         try:
@@ -127,11 +136,14 @@ class Attempt:
             async with asyncio.timeout_at(self.request.deadline.capped(self.request.token_gap).at):
                 text = await anext(self._stream)
         except StopAsyncIteration:
+            if not self._said:
+                raise self._broke(UpstreamMalformed(self.name, "the answer was empty")) from None
             return None
         except TimeoutError:
             raise self._broke(UpstreamTimeout(self.name, "the stream stalled")) from None
         except UpstreamError as error:
             raise self._broke(error) from error.__cause__
+        self._said = self._said or bool(text)
         self._texts += 1
         self._last_at = self.route.clock()
         self.route.pulse.sign_of_life()
@@ -141,7 +153,7 @@ class Attempt:
         """Another call answered first. A `late` one, whose hedge that was, took at least so long, and counts
         as failed, but for half in a row: a call in ten loses by chance, eight in a row do not."""
         waited, size = self.route.clock() - self._started, self.request.size
-        if self.error or self.text or waited < self.route.delays.delay(self.name, size):
+        if self.error or self._begun or waited < self.route.delays.delay(self.name, size):
             return
         if late and self.route.delays.quantile(self.name, size, 0.5) is not None:
             self._call.fail(weight=0.5)
@@ -149,7 +161,7 @@ class Attempt:
 
     async def aclose(self) -> None:
         """Closes the connection, frees the place."""
-        if self.text and self.error is None:
+        if self._begun and self.error is None:
             self._call.succeed()
         self._call.abandon()
         self._slot.release()
@@ -160,7 +172,7 @@ class Attempt:
             await self._stream.aclose()
 
     async def _opened(self) -> str:
-        request = self.request
+        request, self._roomy = self.request, self.route.chat.habits.thinks
         try:
             async with asyncio.timeout_at(request.first.at):
                 self._stream = await self.route.chat.open(
@@ -176,6 +188,7 @@ class Attempt:
             raise UpstreamMalformed(self.name, "the answer was empty") from None
 
     def _succeeded(self, key: int) -> None:
+        self._begun, self._said = True, bool(self.text)
         self._first_at = self._last_at = self.route.clock()
         seconds = self._first_at - self._started
         self.route.pulse.beat(key)

@@ -87,11 +87,11 @@ class Dispatcher:
         raise AssertionError("the last try returns or raises")
 
     async def instead_of(self, broken: Attempt) -> Attempt | None:
-        """An attempt with its first token at another upstream, where `broken` ended early. None: there is no
-        other, or it has no place. Raises UpstreamError."""
+        """An attempt with its first token at another upstream, where `broken` ended early; at the same one only where
+        it was too cramped for an answer. None: there is no other, or it has no place. Raises UpstreamError."""
         request = anew(broken.request)
         other = self.other_than(broken.route)
-        if other is None or other is broken.route or request.deadline.expired:
+        if other is None or request.deadline.expired or (other is broken.route and not broken.cramped):
             return None
         if (slot := other.limiter.try_acquire(Priority.INTERACTIVE)) is None:
             return None

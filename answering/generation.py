@@ -7,7 +7,14 @@ from dataclasses import dataclass, replace
 
 from .attempts import Attempt, Request, Route
 from .dispatch import Dispatcher
-from .errors import StreamCut, UpstreamError, UpstreamTimeout
+from .errors import (
+    AllUpstreamsFailed,
+    FirstTokenTimeout,
+    GenerationError,
+    StreamCut,
+    UpstreamError,
+    UpstreamTimeout,
+)
 from .resilience.adaptive import LimitSettings
 from .resilience.breaker import Thresholds
 from .resilience.deadline import Clock, Deadline
@@ -93,8 +100,9 @@ class Generator:
         connection.
 
         A stream that breaks off starts anew at another upstream: what was shown stays until the new text is
-        as long, which then comes as one token with `restart`. Raises Shed, AllUpstreamsFailed or
-        FirstTokenTimeout before the first token, StreamCut after it."""
+        as long, which then comes as one token with `restart`. A model that is seen to think within `first_token`
+        seconds has until `deadline` for its answer. Raises Shed, AllUpstreamsFailed or FirstTokenTimeout before the
+        first token, StreamCut after it."""
         first = deadline.capped(first_token)
         request = Request(messages, deadline, first, first_token, token_gap, max_tokens, request_id)
         attempt, hedged = await self._dispatcher.begin(request, Priority.named(priority))
@@ -120,7 +128,10 @@ class Generator:
             finally:
                 await attempt.aclose()
             attempt = await self._instead_of(broken, shown, cause)
-            on_notice("llm_continued", "The first model broke off; another one answered.")
+            if shown:
+                on_notice("llm_continued", "The first model broke off; another one answered.")
+            elif attempt.route is not broken.route:
+                on_notice("llm_fallback", "The first model did not get to its answer; another one answered.")
 
     def expected_wait(self, priority: str = "interactive") -> float:
         """Seconds until a question that came now would reach a model; 0 when at once, or when none is up."""
@@ -143,8 +154,7 @@ class Generator:
         await self._dispatcher.aclose()
 
     async def _instead_of(self, broken: Attempt, shown: str, cause: UpstreamError) -> Attempt:
-        reason = "stalled" if isinstance(cause, UpstreamTimeout) else "cut"
-        cut = StreamCut(shown, "deadline" if broken.request.deadline.expired else reason)
+        cut = _ended_early(broken, shown, cause)
         try:
             attempt = await self._dispatcher.instead_of(broken)
         except UpstreamError as error:
@@ -154,9 +164,17 @@ class Generator:
         return attempt
 
 
+def _ended_early(broken: Attempt, shown: str, cause: UpstreamError) -> GenerationError:
+    late = isinstance(cause, UpstreamTimeout)
+    if not shown:  # it thought, and said nothing
+        return FirstTokenTimeout("no first token after its thoughts") if late else AllUpstreamsFailed([cause])
+    reason = "stalled" if late else "cut"
+    return StreamCut(shown, "deadline" if broken.request.deadline.expired else reason)
+
+
 async def _caught_up(attempt: Attempt, shown: str) -> str:
-    """The attempt's text once it is as long as what is shown, or at its end."""
+    """The attempt's text once there is any and it is as long as what is shown, or at its end."""
     text = attempt.text
-    while len(text) < len(shown) and (more := await attempt.next()) is not None:
+    while len(text) < max(len(shown), 1) and (more := await attempt.next()) is not None:
         text += more
     return text

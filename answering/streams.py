@@ -5,7 +5,6 @@ whether a stream was finished or merely cut.
 """
 
 import asyncio
-import codecs
 import ssl
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
@@ -17,10 +16,10 @@ from functools import lru_cache
 import aiohttp
 import httpx2
 import openai
-import orjson
 
 from retrieval.transport import Endpoint, disconnected
 
+from .deltas import LONGEST, Reading
 from .errors import (
     UpstreamBroken,
     UpstreamError,
@@ -32,33 +31,38 @@ from .errors import (
 )
 from .messages import Message, Upstream
 from .resilience.deadline import Deadline
+from .thoughts import Habits
 
 CONNECT_SECONDS = 2.0
 # Far longer than httpx's 5 s: a question an idle minute later should not pay for a handshake.
 LIMITS = httpx2.Limits(max_connections=1000, max_keepalive_connections=100, keepalive_expiry=120.0)
 WARM_SECONDS = 60.0
 REQUEST_ID = "X-Request-ID"
-LONGEST_LINE = 1_000_000
 DRAIN_SECONDS = 0.1
-CUT_SHORT = {"length", "content_filter"}
-"""Why an upstream ends an answer that has not come to its end."""
 WAITED, GATHER = 0.001, 0.030
 """Seconds: a read that took longer had to wait for the network; then the next one waits so long for more to come.
 Frames go to the reader every 36 ms anyway, and the first token has been handed on before."""
+ROOM_TO_THINK = 2048
+"""Tokens that a model gets beyond those of its answer once it has been seen to think: servers count its thoughts."""
 
 __all__ = ["Chat", "ChatStream", "Message", "Upstream"]
 
 
 class ChatStream:
-    """The texts of one answer, as they arrive. Ends only after the upstream said that it finished, else
-    raises UpstreamError; what comes of the connection after that is nobody's concern. `aclose` closes it unless the
-    answer was read to its end. `cut_short`: the upstream finished before the answer did."""
+    """The texts of one answer, as they arrive; an empty one says that the model lives, and thinks. Ends only after the
+    upstream said that it finished, else raises UpstreamError; what comes of the connection after that is nobody's
+    concern. `aclose` closes it unless the answer was read to its end. `cut_short`: the upstream finished before the
+    answer did."""
 
-    def __init__(self, upstream: Upstream, response: httpx2.Response) -> None:
+    def __init__(self, upstream: Upstream, response: httpx2.Response, habits: Habits | None = None) -> None:
         self.upstream = upstream
-        self.cut_short = False
         self._response = response
+        self._reading = Reading(upstream.name, habits or Habits())
         self._texts = self._read()
+
+    @property
+    def cut_short(self) -> bool:
+        return self._reading.cut_short
 
     def __aiter__(self) -> AsyncIterator[str]:
         return self
@@ -71,7 +75,7 @@ class ChatStream:
         await self._response.aclose()
 
     async def _read(self) -> AsyncGenerator[str, None]:
-        name, finished, told, rest = self.upstream.name, False, False, b""
+        name, told, rest, reading = self.upstream.name, False, b"", self._reading
         received = self._response.aiter_bytes()
         clock = asyncio.get_running_loop().time
         with translated(name):
@@ -79,23 +83,13 @@ class ChatStream:
             async for part in received:
                 waited = clock() - asked > WAITED
                 *lines, rest = (rest + part).split(b"\n")
-                if len(rest) > LONGEST_LINE:
+                if len(rest) > LONGEST:
                     raise UpstreamMalformed(name, "a line without end")
-                text = ""
-                for line in lines:
-                    line = line.removeprefix(codecs.BOM_UTF8)
-                    data = line[5:].strip() if line.startswith(b"data:") else b""
-                    if data == b"[DONE]":
-                        finished = True
-                        break
-                    if data:
-                        more, reason = parse(name, data)
-                        text, finished = text + more, finished or bool(reason)
-                        self.cut_short = self.cut_short or reason in CUT_SHORT
-                if text:
+                text = reading.feed(lines)
+                if text is not None:
                     told = True
                     yield text
-                if finished:
+                if reading.finished:
                     break
                 if waited and told:  # what comes meanwhile is read at once: a third of the reads, and cost
                     await asyncio.sleep(GATHER)
@@ -124,6 +118,7 @@ class Chat:
         self._cap = (
             "max_completion_tokens" if self._completions.url.host == "api.openai.com" else "max_tokens"
         )
+        self.habits = Habits()
         self._used = float("-inf")
 
     async def open(
@@ -138,7 +133,7 @@ class Chat:
             "model": self.upstream.model,
             "messages": [{"role": m.role, "content": m.content} for m in messages],
             "stream": True,
-            self._cap: max_tokens,
+            self._cap: max_tokens + (ROOM_TO_THINK if self.habits.thinks else 0),
         }
         with translated(name):
             response = await self._completions.post(
@@ -148,7 +143,7 @@ class Chat:
                 stream=True,
             )
             if response.is_success:
-                return ChatStream(self.upstream, response)
+                return ChatStream(self.upstream, response, self.habits)
             try:
                 said = await response.aread()
             finally:
@@ -174,24 +169,6 @@ class Chat:
 def certificates() -> ssl.SSLContext:
     """Whom to trust: read once, for that takes a tenth of a second."""
     return httpx2.create_ssl_context()
-
-
-def parse(upstream: str, data: bytes) -> tuple[str, str]:
-    """One `data:` payload -> its text and, in the last one, why it is the last; else ""."""
-    try:
-        chunk = orjson.loads(data)
-        if chunk.get("error"):
-            raise UpstreamBroken(upstream, f"error inside the stream: {chunk['error']}"[:300])
-        choices = chunk.get("choices")
-        if not choices:
-            return "", ""  # a chunk of usage figures or a filter's report
-        text = (choices[0].get("delta") or {}).get("content") or ""
-        if not isinstance(text, str):
-            raise TypeError(f"content is {type(text).__name__}")
-        # No document, page or table can hold a NUL.
-        return text.replace("\0", ""), str(choices[0].get("finish_reason") or "")
-    except (ValueError, TypeError, AttributeError, KeyError, IndexError) as error:
-        raise UpstreamMalformed(upstream, f"not a completion chunk: {error}") from error
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import asyncio
 import json
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from answering.upstream.behaviour import Behaviour, Draw
@@ -18,7 +18,7 @@ NONSENSE = b'data: {"choices": [{"delta": {"cont\n\n'
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """A request whose answer is `tokens`, sent over `connection` as `drawn` says."""
+    """A request whose answer is `tokens`, sent over `connection` as `drawn` says, after `thoughts`."""
 
     behaviour: Behaviour
     drawn: Draw
@@ -26,6 +26,8 @@ class Chat:
     connection: Connection
     model: str
     tokens: list[str]
+    thoughts: list[str] = field(default_factory=list)
+    finish: str = "stop"
 
     async def whole(self) -> None:
         """The answer as one JSON body."""
@@ -40,7 +42,7 @@ class Chat:
         else:
             self.call.tokens = len(self.tokens)
             message = {"role": "assistant", "content": "".join(self.tokens)}
-            choice = {"index": 0, "message": message, "finish_reason": "stop"}
+            choice = {"index": 0, "message": message, "finish_reason": self.finish}
             head = {"id": "sim", "object": "chat.completion", "created": 0, "model": self.model}
             self.connection.reply(200, {**head, "choices": [choice], "usage": usage(len(self.tokens))})
 
@@ -59,7 +61,7 @@ class Chat:
             return
         if not await self._send_tokens():
             return
-        self.connection.send(self._event({}, finish="stop"))
+        self.connection.send(self._event({}, finish=self.finish))
         if with_usage:
             self.connection.send(self._usage())
         self.connection.send(b"data: [DONE]\n\n")
@@ -70,7 +72,7 @@ class Chat:
         gap, pace = parse(self.behaviour.token_gap), random.Random(self.drawn.pace)
         loop = asyncio.get_running_loop()
         due = loop.time()
-        for index, token in enumerate(self.tokens):
+        for index, delta in enumerate(self._deltas()):
             if index == self.behaviour.stall_after and self.drawn.fate == "stall":
                 await self._silence()
             if index == self.behaviour.stall_after and self.drawn.fate == "cut":
@@ -80,9 +82,14 @@ class Chat:
                 due += self.behaviour.drip_gap if self.drawn.fate == "drip" else gap.at(pace.random())
                 await asyncio.sleep(due - loop.time())
                 await self.connection.drained()
-            self.connection.send(self._event({"content": token}))
+            self.connection.send(self._event(delta))
             self.call.tokens += 1
         return True
+
+    def _deltas(self) -> list[dict[str, str]]:
+        name = self.behaviour.reasoning_in
+        thoughts, name = (fenced(self.thoughts), "content") if name == "text" else (self.thoughts, name)
+        return [{name: thought} for thought in thoughts] + [{"content": token} for token in self.tokens]
 
     async def _silence(self) -> None:
         """Says nothing of use until the client leaves."""
@@ -100,6 +107,11 @@ class Chat:
     def _chunk(self, content: dict[str, Any]) -> bytes:
         head = {"id": "sim", "object": "chat.completion.chunk", "created": 0, "model": self.model}
         return b"data: " + json.dumps({**head, **content}, separators=(",", ":")).encode() + b"\n\n"
+
+
+def fenced(thoughts: list[str]) -> list[str]:
+    """Thoughts as servers send them that do not know their model."""
+    return ["<th", "ink>\n", *thoughts, "\n</th", "ink>", "\n\n"] if thoughts else []
 
 
 def usage(tokens: int) -> dict[str, int]:

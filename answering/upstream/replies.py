@@ -74,6 +74,11 @@ def answer(messages: Sequence[Mapping[str, Any]], tokens: int, *, invent: bool =
     return made + body
 
 
+def thoughts(tokens: int) -> list[str]:
+    """What a simulated model says to itself, with a citation that nobody should see."""
+    return list(itertools.islice(itertools.cycle(("Hmm, ", "perhaps ", "[1] ", "says ", "so. ")), tokens))
+
+
 @lru_cache(maxsize=20_000)
 def word_vector(word: str, dimensions: int) -> Vectors:
     """A unit vector in a direction of the word's own. Shape (dimensions,)."""

@@ -193,10 +193,12 @@ class SimulatedUpstream:
 
     async def _chat(self, body: dict[str, Any], drawn: Draw, call: Call, connection: Connection) -> None:
         most = body.get("max_completion_tokens") or body.get("max_tokens") or self.behaviour.tokens
-        tokens = replies.answer(
-            body.get("messages", ()), min(self.behaviour.tokens, most), invent=self.behaviour.invent
-        )
-        chat = Chat(self.behaviour, drawn, call, connection, body.get("model", self.name), tokens)
+        thoughts = replies.thoughts(min(self.behaviour.reasoning, most))
+        left = min(self.behaviour.tokens, most - len(thoughts))
+        tokens = replies.answer(body.get("messages", ()), left, invent=self.behaviour.invent) if left else []
+        finish = "stop" if tokens else "length"
+        model = body.get("model", self.name)
+        chat = Chat(self.behaviour, drawn, call, connection, model, tokens, thoughts, finish)
         if body.get("stream"):
             await chat.stream(with_usage=bool((body.get("stream_options") or {}).get("include_usage")))
         else:

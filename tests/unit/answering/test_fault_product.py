@@ -21,6 +21,7 @@ from answering.reporting import error_event
 from answering.runs import RunManager
 from answering.store import Ask, Begun
 from answering.streams import Upstream
+from answering.thoughts import Habits
 from benchmarks.cells import BUDGETS, DOWN, PARTS, STATES, Seen, name_of, untrue
 from retrieval.access import AccessScope
 from retrieval.errors import EmbeddingError, LexicalError, VectorError
@@ -51,6 +52,7 @@ class ScriptedModel:
     upstream: Upstream
     state: str
     told: set[str] = field(default_factory=set)
+    habits: Habits = field(default_factory=Habits)
 
     async def open(self, messages, *, max_tokens, deadline, request_id=""):
         return ScriptedStream(self._texts(request_id))
