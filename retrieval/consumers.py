@@ -2,13 +2,17 @@
 
 What arrives over the channel layer is a hint without content. The consumer reads the row again under the
 reader's access of that moment, so a group taken away shows at once, and a lost hint costs nothing but
-freshness."""
+freshness. Who the reader is, is read again, too: from the session, which may be over."""
 
 from typing import Any
 from uuid import UUID
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
+from django.contrib import auth
+from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.sessions.backends.db import SessionStore
+from django.http import HttpRequest
 
 from retrieval import permissions
 from retrieval.access import scope_for
@@ -28,6 +32,7 @@ class LibraryConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
         if user is None or not user.is_authenticated:
             await self.close(code=NOT_LOGGED_IN)
             return
+        self.session = self.scope["session"].session_key
         for group in [group_of_user(user.pk), *await self._groups()]:
             await self.channel_layer.group_add(group, self.channel_name)
             self.joined.append(group)
@@ -41,7 +46,11 @@ class LibraryConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
         """The page only listens."""
 
     async def document_changed(self, event: dict[str, Any]) -> None:
-        state, may_know = await self._state(UUID(event["id"]), event["collection"])
+        user = await self._reader()
+        if user is None:
+            await self.close(code=NOT_LOGGED_IN)
+            return
+        state, may_know = await self._state(user, UUID(event["id"]), event["collection"])
         if state is not None:
             await self.send_json({"type": "document", **state})
         elif may_know:
@@ -53,10 +62,19 @@ class LibraryConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
         return [group_of_collection(pk) for pk in collections]
 
     @database_sync_to_async  # type: ignore[untyped-decorator]
-    def _state(self, document_id: UUID, collection: int | None) -> tuple[dict[str, Any] | None, bool]:
+    def _reader(self) -> User | None:
+        """Whose session this is now; None after a logout, a new password, or where the account was switched off."""
+        request = HttpRequest()
+        request.session = SessionStore(self.session)
+        user = auth.get_user(request)
+        return None if isinstance(user, AnonymousUser) else user
+
+    @database_sync_to_async  # type: ignore[untyped-decorator]
+    def _state(
+        self, user: User, document_id: UUID, collection: int | None
+    ) -> tuple[dict[str, Any] | None, bool]:
         """The document's state, and whether the reader may know that it is gone: of their own uploads, and of the
         collections that they still read."""
-        user = self.scope["user"]
         found = (
             permissions.visible_documents(user).select_related("collection").filter(pk=document_id).first()
         )

@@ -5,6 +5,8 @@ import re
 import pytest
 from channels.db import database_sync_to_async
 from channels.testing import WebsocketCommunicator
+from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from qa_site.asgi import application
@@ -203,8 +205,8 @@ def socket(cast, as_user):
     return opened
 
 
-async def in_thread(action, *arguments):
-    return await database_sync_to_async(action)(*arguments)
+async def in_thread(action, *arguments, **named):
+    return await database_sync_to_async(action)(*arguments, **named)
 
 
 async def test_readers_of_a_collection_hear_of_its_documents(socket, cast, add):
@@ -228,6 +230,38 @@ async def test_strangers_hear_nothing(socket, cast, add):
 async def test_a_reader_who_lost_the_collection_hears_nothing(socket, cast, add, people):
     reader = await socket(cast.member)
     await in_thread(people.groups.clear)
+    await in_thread(add, TEXT)
+    assert await reader.receive_nothing(timeout=0.5)
+    await reader.disconnect()
+
+
+def log_out(user):
+    Session.objects.all().delete()
+
+
+def switch_off(user):
+    User.objects.filter(pk=user.pk).update(is_active=False)
+
+
+def change_password(user):
+    user.set_password("new")
+    user.save()
+
+
+@pytest.mark.parametrize("change", [log_out, switch_off, change_password])
+async def test_who_is_not_logged_in_any_more_hears_nothing(socket, cast, add, change):
+    reader = await socket(cast.member)
+    await in_thread(change, cast.member)
+    await in_thread(add, TEXT)
+    told = await reader.receive_output(timeout=10)
+    assert (told["type"], told["code"]) == ("websocket.close", 4401)
+    await reader.disconnect()
+
+
+async def test_who_is_no_superuser_any_more_hears_nothing(socket, cast, add):
+    await in_thread(User.objects.filter(pk=cast.stranger.pk).update, is_superuser=True)
+    reader = await socket(cast.stranger)
+    await in_thread(User.objects.filter(pk=cast.stranger.pk).update, is_superuser=False)
     await in_thread(add, TEXT)
     assert await reader.receive_nothing(timeout=0.5)
     await reader.disconnect()
