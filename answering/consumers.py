@@ -48,6 +48,7 @@ class AskConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     user: int
     session: str
+    password: str
     wiring: Wiring
 
     async def connect(self) -> None:
@@ -59,7 +60,7 @@ class AskConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self.close(code=NOT_LOGGED_IN)
             return
         self.user = user.pk
-        self.session = self.scope["session"].session_key
+        self.session, self.password = self.scope["session"].session_key, user.password
         self.wiring = await wiring()
         self.typist = self.wiring.typist(self.user)
 
@@ -146,7 +147,7 @@ class AskConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def _logged_in(self) -> bool:
         """An outage of the store logs nobody out."""
         try:
-            return await self.wiring.store.has_session(self.session)
+            return await self.wiring.store.has_session(self.session, self.user, self.password)
         except StoreUnavailable:
             return True
 

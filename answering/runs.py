@@ -196,17 +196,21 @@ class RunManager:
         return self.read(run, user, after)
 
     async def read(self, run: str, user: int, after: int = 0) -> AsyncIterator[Frame]:
-        """The frames of a run after number `after`, wherever it runs or ran. Raises NotFound for another's run."""
+        """The frames of a run after number `after`, wherever it runs or ran; the last one, again, where none comes
+        after it, so that nobody waits. Raises NotFound for another's run."""
         live = self._live.get(run)
         if live is not None:
             if live.question.user != user:
                 raise NotFound
             for frame in live.before[after:]:
                 yield frame
+            told = False
             async for frame in live.log.read(max(after, len(live.before))):
-                after = frame["seq"]
+                after, told = frame["seq"], True
                 yield frame
             if live.log.complete:
+                if not told:
+                    yield live.log.frames[-1]
                 return
         stored = await self.store.run(run, user)
         frames = (
@@ -220,7 +224,7 @@ class RunManager:
     async def _replay(self, stored: dict[str, Any], after: int) -> AsyncIterator[Frame]:
         if not await self.store.may_replay(stored["user_id"], stored["events"]):
             raise NotFound(GONE)
-        for frame in stored["events"][after:]:
+        for frame in stored["events"][after:] or stored["events"][-1:]:
             yield frame
 
     async def _elsewhere(self, run: str, user: int, after: int) -> AsyncIterator[Frame]:

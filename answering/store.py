@@ -108,7 +108,11 @@ _TOKEN_USER = """
     WHERE t.token_hash = %(hash)s AND u.id = t.user_id AND u.is_active RETURNING u.id
 """
 
-_SESSION = "SELECT 1 FROM django_session WHERE session_key = %(key)s AND expire_date > now()"
+_SESSION = """
+    SELECT 1 FROM django_session s, auth_user u
+    WHERE s.session_key = %(key)s AND s.expire_date > now()
+        AND u.id = %(user)s AND u.is_active AND u.password = %(password)s
+"""
 
 _ORPHANS = "SELECT id, owner FROM answering_run WHERE status = 'running' ORDER BY created_at LIMIT 200"
 
@@ -286,9 +290,10 @@ class RunStore:
         rows = await self._all(_TOKEN_USER, {"hash": hashlib.sha256(token.encode()).hexdigest()})
         return int(rows[0]["id"]) if rows else None
 
-    async def has_session(self, key: str) -> bool:
-        """Whether who logged in with this session has not logged out since, nor has it expired."""
-        return bool(await self._all(_SESSION, {"key": key}))
+    async def has_session(self, key: str, user: int, password: str) -> bool:
+        """Whether who logged in with this session, when this was the hash of their password, has not logged out since,
+        nor has it expired, nor was the account switched off."""
+        return bool(await self._all(_SESSION, {"key": key, "user": user, "password": password}))
 
     async def running(self) -> list[tuple[str, str]]:
         """(run, owner) of the runs that have not ended."""

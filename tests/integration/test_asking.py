@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from asgiref.sync import sync_to_async
 from channels.testing import WebsocketCommunicator
+from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.test import AsyncClient
 from prometheus_client import REGISTRY
@@ -145,6 +146,22 @@ async def test_a_reader_resumes_where_it_left(cast, settings, tmp_path):
         with pytest.raises(NotFound):
             await built.runs.follow(ask.run, cast.stranger.pk)
     assert rest == whole[3:]
+
+
+@pytest.mark.parametrize("beyond", [0, 7], ids=["at the end", "beyond it"])
+async def test_who_resumes_where_nothing_comes_any_more_hears_the_end_again(cast, settings, tmp_path, beyond):
+    async with (
+        SimulatedUpstream(first_token="fixed:30", tokens=5) as model,
+        process(settings, tmp_path, model) as built,
+    ):
+        ask = an_ask(cast.member)
+        begun = await built.ask(ask)
+        early = await built.runs.follow(ask.run, cast.member.pk, after=100)
+        whole = [frame async for frame in begun]
+        assert [frame async for frame in early] == whole[-1:]
+        await built.runs.settled(ask.run)
+        late = await built.runs.follow(ask.run, cast.member.pk, after=len(whole) + beyond)
+        assert [frame async for frame in late] == whole[-1:]
 
 
 async def test_another_process_serves_and_stops_a_run(cast, settings, tmp_path):
@@ -418,11 +435,27 @@ async def test_without_a_login_the_socket_closes(application, transactional_db):
     await socket.disconnect()
 
 
-async def test_after_a_logout_an_open_socket_answers_nothing(cast, settings, tmp_path, application):
+def log_out(user):
+    Session.objects.all().delete()
+
+
+def switch_off(user):
+    User.objects.filter(pk=user.pk).update(is_active=False)
+
+
+def change_password(user):
+    user.set_password("new")
+    user.save()
+
+
+@pytest.mark.parametrize("change", [log_out, switch_off, change_password])
+async def test_an_open_socket_answers_nobody_who_is_not_logged_in_any_more(
+    cast, settings, tmp_path, application, change
+):
     async with process(settings, tmp_path):
         socket = await socket_of(application, cast.member)
         assert (await socket.connect())[0]
-        await sync_to_async(Session.objects.all().delete)()
+        await sync_to_async(change)(cast.member)
         ask = {"type": "ask", "id": an_ask(cast.member).run, "question": QUESTION, "collections": None}
         await socket.send_json_to({**ask, "conversation": None})
         output = await socket.receive_output(timeout=20)
