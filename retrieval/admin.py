@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from retrieval import permissions
+from retrieval.forms import CollectionAdminForm
 from retrieval.models import Collection, Document
 
 if TYPE_CHECKING:  # the generic exists in the stubs only
@@ -22,7 +23,7 @@ class CollectionAdmin(CollectionAdminBase):
     search_fields = ("name", "slug")
     filter_horizontal = ("groups",)
     prepopulated_fields: ClassVar = {"slug": ("name",)}
-    exclude = ("created_by",)
+    form = CollectionAdminForm
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Collection]:
         return super().get_queryset(request).filter(scratch=False).prefetch_related("groups")

@@ -8,6 +8,7 @@ from django.contrib.auth.models import Group, User
 from django.core.files.uploadedfile import UploadedFile
 
 from retrieval import library, permissions
+from retrieval.lexical.stopwords import LANGUAGES
 from retrieval.models import Collection
 
 if TYPE_CHECKING:
@@ -55,6 +56,19 @@ class ReplaceForm(forms.Form):
     file = forms.FileField(allow_empty_file=True, max_length=400)
 
 
+def languages_field() -> forms.MultipleChoiceField:
+    return forms.MultipleChoiceField(
+        choices=[
+            (code, name)
+            for name, code in sorted((name.capitalize(), code) for code, name in LANGUAGES.items())
+        ],
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        label="Languages of its documents",
+        help_text="Words are found in all their forms in these languages. Without a choice, in English.",
+    )
+
+
 class CollectionForm(forms.Form):
     """A new collection. Groups that the user is in may be given; a superuser may give any."""
 
@@ -65,6 +79,7 @@ class CollectionForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
         label="Who may read it",
     )
+    languages = languages_field()
 
     def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -79,3 +94,13 @@ class CollectionForm(forms.Form):
         if Collection.objects.filter(slug=slug).exists():
             raise forms.ValidationError("This name is taken.")
         return name
+
+
+class CollectionAdminForm(forms.ModelForm):  # type: ignore[type-arg]
+    """What an administrator may change of a collection. Its documents are read anew in other languages at once."""
+
+    languages = languages_field()
+
+    class Meta:
+        model = Collection
+        fields = ("name", "slug", "groups", "languages")

@@ -93,11 +93,20 @@ def remove(document_id: UUID) -> None:
 
 
 def create_collection(
-    user: "User | None", slug: str, name: str = "", groups: Sequence[Group] = ()
+    user: "User | None",
+    slug: str,
+    name: str = "",
+    groups: Sequence[Group] = (),
+    languages: Sequence[str] = (),
 ) -> Collection:
     """A collection, or the one of this slug if there is one. Without groups superusers alone read it."""
     made, created = Collection.objects.get_or_create(
-        slug=slug, defaults={"name": name or slug.replace("-", " ").capitalize(), "created_by": user}
+        slug=slug,
+        defaults={
+            "name": name or slug.replace("-", " ").capitalize(),
+            "created_by": user,
+            "languages": list(languages),
+        },
     )
     if created and groups:
         made.groups.set(groups)

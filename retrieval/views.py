@@ -176,9 +176,9 @@ def new_collection(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         messages.error(request, " ".join(str(error) for errors in form.errors.values() for error in errors))
         return redirect("library")
-    name = form.cleaned_data["name"]
+    name, groups, languages = (form.cleaned_data[field] for field in ("name", "groups", "languages"))
     return _to_library(
-        keeping.create_collection(user, keeping.slug_of(name), name, form.cleaned_data["groups"])
+        keeping.create_collection(user, keeping.slug_of(name), name, groups=groups, languages=languages)
     )
 
 

@@ -105,6 +105,20 @@ def test_what_was_there_before_is_found_and_so_is_what_comes(database, follow, c
     assert finds(follower, "leave", 2, collection)
 
 
+def test_documents_are_read_anew_in_the_languages_that_their_collection_changes_to(
+    database, follow, collection, other
+):
+    publish(database.cursor(), collection, "Freundlichkeiten zählen hier viel.")
+    publish(database.cursor(), other, "Freundlichkeiten zählen dort nicht.")
+    follower = follow()
+    assert finds(follower, "Freundlichkeiten", 2, collection, other)
+    assert found(follower, "freundlich", collection, other) == 0
+    collection.languages = ["de"]
+    collection.save()
+    assert finds(follower, "freundlich", 1, collection)
+    assert found(follower, "freundlich", other) == 0
+
+
 def test_a_change_beside_an_open_transaction_is_another_revision(database, database_url, follow, collection):
     with psycopg.connect(database_url) as slow:
         publish(slow.cursor(), collection, "takes its time")

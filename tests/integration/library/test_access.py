@@ -327,3 +327,24 @@ def test_the_administration_shows_librarians_only_the_documents_that_they_read(
 )
 def test_without_login_every_page_asks_for_it(client, db, path):
     assert client.get(path)["Location"].startswith("/accounts/login/")
+
+
+def test_a_librarian_says_what_languages_a_new_collection_is_in(cast, as_user):
+    client = as_user(cast.librarian)
+    client.post("/library/collections/", {"name": "Regeln", "languages": ["de", "fr"]})
+    assert Collection.objects.get(slug="regeln").languages == ["de", "fr"]
+    client.post("/library/collections/", {"name": "Unknown", "languages": ["xx"]})
+    assert not Collection.objects.filter(slug="unknown").exists()
+
+
+def test_an_administrator_chooses_languages_that_are_known(cast, as_user, people):
+    client = as_user(cast.superuser)
+    page = f"/admin/retrieval/collection/{people.pk}/change/"
+    given = {"name": "People", "slug": "people", "groups": [people.groups.get().pk]}
+    client.post(page, {**given, "languages": ["xx"]})
+    people.refresh_from_db()
+    assert people.languages == []
+    client.post(page, {**given, "languages": ["de", "en"]})
+    people.refresh_from_db()
+    assert people.languages == ["de", "en"]
+    assert list(people.groups.values_list("pk", flat=True)) == given["groups"]
