@@ -31,6 +31,7 @@ POSTGRES_SETTINGS: Mapping[str, str] = {
     "jit": "off",  # it costs more than it saves on queries of milliseconds
     "random_page_cost": "1.1",
     "log_min_duration_statement": "1000",
+    "log_parameter_max_length": "0",  # questions are among them
     "log_line_prefix": "%m [%p] ",
 }
 REDIS_SETTINGS: Mapping[str, str] = {

@@ -2,8 +2,10 @@
 
 import os
 import signal
+import warnings
 
 from celery import Celery
+from celery.platforms import SecurityWarning
 from celery.signals import setup_logging, worker_process_init
 from django.conf import settings
 from django.utils.log import configure_logging
@@ -11,6 +13,9 @@ from django.utils.log import configure_logging
 from qa_site.processes import die_with_parent
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "qa_site.settings")
+
+# It warns root of pickled tasks; ours are JSON, and no others are taken.
+warnings.filterwarnings("ignore", category=SecurityWarning)
 
 # Pool processes are forked from the process that imports this.
 WORKER = os.getpid()

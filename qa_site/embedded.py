@@ -6,6 +6,7 @@ process leaves none behind."""
 
 import fcntl
 import os
+import shutil
 import stat
 import subprocess
 import time
@@ -188,6 +189,14 @@ def open_log(path: Path) -> IO[bytes]:
     if path.exists() and path.stat().st_size > LOG_LIMIT:
         path.replace(path.with_suffix(".log.1"))
     return path.open("ab")
+
+
+def shorten_logs(folder: Path) -> None:
+    """Empties logs that have grown large while they are written to, after a copy; all who write append."""
+    for path in folder.glob("*.log"):
+        if path.stat().st_size > LOG_LIMIT:
+            shutil.copyfile(path, path.with_suffix(".log.1"))
+            os.truncate(path, 0)
 
 
 def last_error(log: Path, begin: int) -> str:

@@ -232,12 +232,25 @@ LOGGING = {
         "json": {"()": "qa_site.logs.JsonFormatter"},
         "plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
     },
+    "filters": {
+        "routine": {
+            "()": "qa_site.logs.Routine",
+            "tasks": [] if LOG_LEVEL == "DEBUG" else [job["task"] for job in CELERY_BEAT_SCHEDULE.values()],
+        }
+    },
     "handlers": {
-        "stderr": {"class": "logging.StreamHandler", "formatter": "plain" if sys.stderr.isatty() else "json"}
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": "plain" if sys.stderr.isatty() else "json",
+            "filters": ["routine"],
+        }
     },
     "root": {"handlers": ["stderr"], "level": "WARNING"},
     "loggers": {
         **{name: {"level": LOG_LEVEL} for name in ("answering", "retrieval", "qa_site", "celery")},
+        "celery.beat": {
+            "level": "WARNING" if LOG_LEVEL == "INFO" else LOG_LEVEL
+        },  # it tells of each task it sends
         "django": {"level": "WARNING", "handlers": [], "propagate": True},
         "django.server": {"level": "WARNING", "handlers": [], "propagate": True},
     },

@@ -10,7 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum, auto
 from fcntl import LOCK_EX, LOCK_NB
@@ -24,7 +24,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from qa_site import env, first_start, outside, places
-from qa_site.embedded import Servers, take
+from qa_site.embedded import Servers, shorten_logs, take
 from qa_site.errors import Unanswered, UpError
 from qa_site.supervisor import Job, Supervisor
 
@@ -32,6 +32,7 @@ LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 READY_PATIENCE = 120.0  # seconds
 INDEX_PATIENCE = 10.0  # a large index may take longer to read; questions are answered meanwhile
 LOOK_EVERY = 0.25
+TIDY_EVERY = 60.0
 
 
 class Ready(Enum):
@@ -106,8 +107,12 @@ class Up:
             self._until_ready(supervisor, listener, sample=sample)
             for job in later:
                 supervisor.add(job)
+            tidy_at = time.monotonic()
             while not self.stopping.wait(LOOK_EVERY):
                 supervisor.look()
+                if time.monotonic() >= tidy_at:
+                    tidy_at += TIDY_EVERY
+                    shorten_logs(self.data / "logs")
                 for name in self.servers.revive():
                     self.say(f"{name} ended and was started again. See {self.data / 'logs'}")
             self.say("Stopping ...")
@@ -134,7 +139,8 @@ class Up:
         metrics = self.data / "run" / "metrics"
         shutil.rmtree(metrics, ignore_errors=True)
         metrics.mkdir(parents=True)
-        (self.data / "logs").mkdir(mode=0o700, exist_ok=True)
+        for name in ("logs", "files", "lexical"):
+            make_private(self.data / name)
         environment = os.environ | {
             "DATA_DIR": str(self.data),
             "ALLOWED_HOSTS": ",".join(hosts(self.options.host)),
@@ -143,6 +149,13 @@ class Up:
             "MALLOC_ARENA_MAX": "2",  # or each thread keeps memory of its own that it once needed
         }
         return Supervisor(settings.BASE_DIR, environment, self.data / "logs", say=self.say)
+
+
+def make_private(folder: Path) -> None:
+    """Under root the data folder itself lets others pass, and versions before this one let them read these."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    with suppress(PermissionError):  # a mount that belongs to someone else
+        folder.chmod(0o700)
 
 
 def bundled_servers(data: Path) -> Servers:
@@ -164,7 +177,7 @@ def worker_job() -> Job:
     """Nice, so that reading documents never holds up a question. SIGQUIT: the document at hand goes back to
     the queue; when there is no time for that, the sweeper finds it."""
     options = ["--concurrency", "1", "--loglevel", "INFO", "--without-gossip", "--without-mingle"]
-    command = [sys.executable, "-m", "celery", "-A", "qa_site.celery:app", "worker", *options]
+    command = [sys.executable, "-m", "celery", "-q", "-A", "qa_site.celery:app", "worker", *options]
     return Job("worker", command, stop_signal=SIGQUIT, patience=2.0, nice=19)
 
 
@@ -172,7 +185,7 @@ def beat_job() -> Job:
     schedule = settings.DATA_DIR / "run" / "beat-schedule"
     options = ["--schedule", str(schedule), "--pidfile", "", "--loglevel", "WARNING"]
     return Job(
-        "beat", [sys.executable, "-m", "celery", "-A", "qa_site.celery:app", "beat", *options], nice=10
+        "beat", [sys.executable, "-m", "celery", "-q", "-A", "qa_site.celery:app", "beat", *options], nice=10
     )
 
 

@@ -49,7 +49,7 @@ def _root() -> Path:
 def stored(pieces: Iterable[bytes]) -> Iterator[Stored]:
     """Stores the pieces as one file; a document that refers to it must be saved within the context, which
     is one transaction. Raises DocumentTooLarge."""
-    _root().mkdir(parents=True, exist_ok=True)
+    _root().mkdir(mode=0o700, parents=True, exist_ok=True)
     handle, draft = tempfile.mkstemp(prefix=_DRAFT, dir=_root())
     try:
         with os.fdopen(handle, "wb") as file:

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from qa_site import places
-from qa_site.embedded import Servers
+from qa_site.embedded import LOG_LIMIT, Servers, shorten_logs
 from qa_site.errors import EmbeddedError
 
 
@@ -108,3 +108,22 @@ def test_a_socket_folder_of_someone_else_is_refused(data):
 
 def test_two_folders_have_two_databases(data, owner, tmp_path):
     assert places.socket_dir(data) != places.socket_dir(tmp_path / "another")
+
+
+def test_a_slow_statement_is_logged_without_the_question_in_it(data, owner):
+    with psycopg.connect(places.bundled_database_url(data)) as link:
+        link.execute("SET log_min_duration_statement = 0")
+        link.execute("SELECT 'statement', %s::text", ["a question"])
+    log = (data / "logs" / "postgres.log").read_text()
+    assert "SELECT 'statement', $1" in log
+    assert "a question" not in log
+
+
+def test_a_log_that_grows_large_begins_anew_under_who_writes_it(tmp_path):
+    log = tmp_path / "web-1.log"
+    with log.open("ab", buffering=0) as writer:
+        writer.write(b"x" * (LOG_LIMIT + 1))
+        shorten_logs(tmp_path)
+        writer.write(b"after")
+    assert log.read_bytes() == b"after"
+    assert (tmp_path / "web-1.log.1").stat().st_size == LOG_LIMIT + 1

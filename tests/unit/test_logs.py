@@ -2,7 +2,7 @@ import json
 import logging
 import sys
 
-from qa_site.logs import JsonFormatter
+from qa_site.logs import JsonFormatter, Routine
 
 
 def test_a_record_is_one_line_with_its_extras():
@@ -31,3 +31,14 @@ def test_an_exception_stays_on_the_line():
     line = JsonFormatter().format(record)
     assert "\n" not in line
     assert "no such page" in json.loads(line)["exception"]
+
+
+def test_what_runs_on_a_schedule_is_only_told_when_it_goes_wrong():
+    def record(task, level):
+        return logging.makeLogRecord({"msg": "succeeded", "levelno": level, "data": {"name": task}})
+
+    routine = Routine(["tasks.sweep"])
+    assert not routine.filter(record("tasks.sweep", logging.INFO))
+    assert routine.filter(record("tasks.sweep", logging.ERROR))
+    assert routine.filter(record("tasks.index", logging.INFO))
+    assert routine.filter(logging.makeLogRecord({"msg": "ready", "levelno": logging.INFO}))

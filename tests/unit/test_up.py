@@ -50,3 +50,10 @@ def test_the_data_folder_is_known_before_the_settings(monkeypatch, option):
     monkeypatch.setenv("DATA_DIR", "elsewhere")
     assert take_data_option(["manage.py", "ask", *option, "Why?"]) == ["manage.py", "ask", "Why?"]
     assert os.environ["DATA_DIR"] == "/srv/a b"
+
+
+def test_what_documents_say_is_for_their_owner_alone(tmp_path):
+    (tmp_path / "files").mkdir(mode=0o755)
+    for name in ("files", "lexical"):
+        up.make_private(tmp_path / name)
+        assert (tmp_path / name).stat().st_mode & 0o777 == 0o700
