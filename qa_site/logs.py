@@ -2,7 +2,8 @@
 
 import json
 import logging
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,6 +22,32 @@ class Routine(logging.Filter):
         return (
             record.levelno > logging.INFO or not isinstance(said, dict) or said.get("name") not in self.tasks
         )
+
+
+class Seldom(logging.Filter):
+    """Of lines that say the same again and again, as while Postgres is away, lets through so many a minute. The next
+    one after that says how many were `held_back`."""
+
+    def __init__(self, a_minute: int, *, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self.a_minute = a_minute
+        self._clock = clock
+        self._seen: dict[tuple[object, ...], tuple[float, int]] = {}  # when the minute began, lines since
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        now = self._clock()
+        # What differs stands behind a colon, in libraries too.
+        fault = record.exc_info[0] if record.exc_info else None
+        same = (record.name, record.levelno, fault, record.getMessage().partition(":")[0])
+        began, count = self._seen.get(same, (now, 0))
+        if now - began >= 60:
+            if count > self.a_minute:
+                record.held_back = count - self.a_minute
+            began, count = now, 0
+        if len(self._seen) > 1000:
+            self._seen.clear()
+        self._seen[same] = (began, count + 1)
+        return count < self.a_minute
 
 
 class JsonFormatter(logging.Formatter):

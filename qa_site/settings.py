@@ -233,16 +233,17 @@ LOGGING = {
         "plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
     },
     "filters": {
+        "seldom": {"()": "qa_site.logs.Seldom", "a_minute": 1_000_000 if LOG_LEVEL == "DEBUG" else 20},
         "routine": {
             "()": "qa_site.logs.Routine",
             "tasks": [] if LOG_LEVEL == "DEBUG" else [job["task"] for job in CELERY_BEAT_SCHEDULE.values()],
-        }
+        },
     },
     "handlers": {
         "stderr": {
             "class": "logging.StreamHandler",
             "formatter": "plain" if sys.stderr.isatty() else "json",
-            "filters": ["routine"],
+            "filters": ["routine", "seldom"],
         }
     },
     "root": {"handlers": ["stderr"], "level": "WARNING"},

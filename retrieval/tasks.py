@@ -3,6 +3,8 @@ after what was lost."""
 
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -12,10 +14,10 @@ from celery import shared_task
 from celery.exceptions import MaxRetriesExceededError
 from django.conf import settings
 from django.db import Error as DatabaseError
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 from django.db.models import Q
 from django.utils import timezone
-from kombu.exceptions import OperationalError
+from kombu.exceptions import OperationalError as BrokerAway
 
 from retrieval import maintenance, reembedding
 from retrieval.embeddings.factory import configured
@@ -38,7 +40,7 @@ def queue(document_id: UUID) -> None:
     """Asks a worker to index a document. Without a broker it stays queued until the sweeper asks again."""
     try:
         index.apply_async([str(document_id)], retry=False)
-    except OperationalError as error:
+    except BrokerAway as error:
         logger.warning("document %s waits for the queue to come back: %s", document_id, error)
 
 
@@ -71,7 +73,18 @@ def _retry(task: Any, document_id: str, error: Exception) -> None:
             )
 
 
+@contextmanager
+def postgres_may_be_away() -> Iterator[None]:
+    """Around what comes again on its schedule: then it is a line in the log, and no bug."""
+    try:
+        yield
+    except (OperationalError, InterfaceError, psycopg.OperationalError) as error:
+        logger.warning("not done now: %s", str(error).splitlines()[0])
+        connection.close()
+
+
 @shared_task(ignore_result=True)  # type: ignore[untyped-decorator]
+@postgres_may_be_away()
 def sweep() -> None:
     """Queues what stalled: its worker died, or the queue lost it."""
     for document_id in stalled():
@@ -81,6 +94,7 @@ def sweep() -> None:
 
 
 @shared_task(ignore_result=True)  # type: ignore[untyped-decorator]
+@postgres_may_be_away()
 def sweep_files() -> None:
     """Removes stored files that nobody needs."""
     removed = storage.sweep()
@@ -89,6 +103,7 @@ def sweep_files() -> None:
 
 
 @shared_task(ignore_result=True)  # type: ignore[untyped-decorator]
+@postgres_may_be_away()
 def complete_vectors() -> None:
     """Makes the vectors that the configured model lacks: all after a change of the model, else hardly any.
     It takes turns with the documents that wait."""
@@ -106,6 +121,7 @@ def complete_vectors() -> None:
 
 
 @shared_task(ignore_result=True)  # type: ignore[untyped-decorator]
+@postgres_may_be_away()
 def tidy_vectors() -> None:
     """Gives collections that have grown an index of their own, and drops what nobody uses any more."""
     try:

@@ -2,7 +2,7 @@ import json
 import logging
 import sys
 
-from qa_site.logs import JsonFormatter, Routine
+from qa_site.logs import JsonFormatter, Routine, Seldom
 
 
 def test_a_record_is_one_line_with_its_extras():
@@ -42,3 +42,27 @@ def test_what_runs_on_a_schedule_is_only_told_when_it_goes_wrong():
     assert routine.filter(record("tasks.sweep", logging.ERROR))
     assert routine.filter(record("tasks.index", logging.INFO))
     assert routine.filter(logging.makeLogRecord({"msg": "ready", "levelno": logging.INFO}))
+
+
+def test_what_is_said_again_and_again_is_said_so_many_times_a_minute():
+    now = [0.0]
+    seldom = Seldom(2, clock=lambda: now[0])
+
+    def say(text, name="pool", level=logging.WARNING):
+        record = logging.makeLogRecord({"msg": text, "name": name, "levelno": level})
+        return record, seldom.filter(record)
+
+    assert [say(f"no connection: port {number}")[1] for number in range(5)] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]
+    assert say("something else")[1]
+    assert say("no connection: no memory", level=logging.ERROR)[1]
+    assert say("no connection: port 6", "another pool")[1]
+    now[0] = 60.0
+    record, told = say("no connection: port 7")
+    assert told
+    assert json.loads(JsonFormatter().format(record))["held_back"] == 3
