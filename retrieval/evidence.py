@@ -14,8 +14,10 @@ are short and length must not be what refuses. docs/retrieval.md has what they g
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
-from retrieval.lexical.analysis import passage_terms, query_terms
+from retrieval.lexical.analysis import passage_language, passage_terms, query_terms
 from retrieval.passages import Passage, Ranking
 
 THRESHOLD = 0.5
@@ -68,17 +70,34 @@ def features(
     cosines: bool = True,
 ) -> tuple[float, ...]:
     """In the order of the coefficients, without the intercept, each about 0 to 1."""
-    wanted = frozenset(query_terms(question))
-    passages = passages[:PASSAGES]
-    heads = [passage_terms(f"{one.title}\n{one.heading}") for one in passages]
-    read = [head + passage_terms(one.text) for head, one in zip(heads, passages, strict=True)]
-    close = max((_closest(wanted, one) for one in read[:NEAREST]), default=0)
-    shared = (_share(wanted, read), min(close, ENOUGH) / ENOUGH)
+    read = [_read(question, passage) for passage in passages[:PASSAGES]]
+    close = max((_closest(one.wanted, one.head + one.text) for one in read[:NEAREST]), default=0)
+    shared = (max(map(_share, read), default=0.0), min(close, ENOUGH) / ENOUGH)
     if vector is not None and has_cosines(vector, cosines=cosines):
         hits = vector.hits[:DEPTH]
         return (*shared, _breadth(vector) ** 2, hits[0].score, hits[0].score - hits[-1].score)
-    named = max((len(wanted.intersection(head)) for head in heads[:NEAREST]), default=0)
-    return (*shared, _breadth(lexical or vector), named / max(1, len(wanted)))
+    named = (len(one.wanted.intersection(one.head)) / max(1, len(one.wanted)) for one in read[:NEAREST])
+    return (*shared, _breadth(lexical or vector), max(named, default=0.0))
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A passage's terms and the question's in the passage's language."""
+
+    wanted: frozenset[str]
+    head: tuple[str, ...]
+    text: tuple[str, ...]
+
+
+def _read(question: str, passage: Passage) -> _Read:
+    language = passage_language(passage.text, passage.languages)
+    head = passage_terms(f"{passage.title}\n{passage.heading}", language)
+    return _Read(_wanted(question, language), head, passage_terms(passage.text, language))
+
+
+@lru_cache(maxsize=64)
+def _wanted(question: str, language: str) -> frozenset[str]:
+    return frozenset(query_terms(question, language))
 
 
 def _breadth(ranking: Ranking | None) -> float:
@@ -86,11 +105,11 @@ def _breadth(ranking: Ranking | None) -> float:
     return math.log1p(min(len(ranking or ()), DEPTH)) / math.log1p(DEPTH)
 
 
-def _share(wanted: frozenset[str], texts: Sequence[tuple[str, ...]]) -> float:
-    """The most of the question that one text has: its words, each by its length."""
-    weights = {word: min(len(word), LONG) for word in wanted}
-    most = max((sum(weights[word] for word in wanted.intersection(text)) for text in texts), default=0)
-    return most / max(1, sum(weights.values()))
+def _share(read: _Read) -> float:
+    """How much of the question a passage has: its words, each by its length."""
+    weights = {word: min(len(word), LONG) for word in read.wanted}
+    shared = read.wanted.intersection(read.head + read.text)
+    return sum(weights[word] for word in shared) / max(1, sum(weights.values()))
 
 
 def _closest(wanted: frozenset[str], text: Sequence[str]) -> int:

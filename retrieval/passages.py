@@ -11,7 +11,7 @@ from retrieval.access import AccessScope
 
 _COLUMNS = """c.id, c.document_id::text, l.slug, c.collection_id, coalesce(nullif(d.title, ''), d.name), c.heading,
            c.page, c.ordinal, c.text, c.content_hash,
-           extract(epoch FROM coalesce(d.ready_at, d.created_at))::float8"""
+           extract(epoch FROM coalesce(d.ready_at, d.created_at))::float8, l.languages::text"""
 _TABLES = """retrieval_chunk c
     JOIN retrieval_document d ON d.id = c.document_id
     JOIN retrieval_collection l ON l.id = c.collection_id"""
@@ -69,7 +69,8 @@ class Ranking:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A chunk as evidence. `content_hash` is of `text`; `page` counts from 1; `heading` is `A › B`."""
+    """A chunk as evidence. `content_hash` is of `text`; `page` counts from 1; `heading` is `A › B`; `languages` are
+    those that its collection declares, as JSON."""
 
     chunk: int
     document: str
@@ -82,6 +83,7 @@ class Passage:
     text: str
     content_hash: str
     updated_at: float
+    languages: str = "[]"
     score: float = 0.0
     lexical_rank: int | None = None
     vector_rank: int | None = None

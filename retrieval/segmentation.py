@@ -12,6 +12,9 @@ _ABBREVIATED = re.compile(
     r"(?:\b(?:e\.g|i\.e|etc|vs|cf|approx|no|nos|inc|ltd|co|corp|dr|mr|mrs|ms|st|fig|sec|art|al|dept|u\.s|u\.k)|\b[a-z])\.$",
     re.IGNORECASE,
 )
+# A day of the month as German writes it; where months begin with a small letter, that tells.
+_DAY = re.compile(r"(?<!\d)\d{1,2}\.$")
+_MONTH = re.compile(r"\s+(?:Jan|Jän|Feb|Mär|Apr|Mai|Jun|Jul|Aug|Sep|Okt|Nov|Dez)")
 _PAUSE = re.compile(r"[;:,]\s")
 _ITEM = re.compile(r"\s*(?:[-*+•▪◦‣|#>]|\d{1,3}[.)]\s|[a-z][.)]\s|```)")
 
@@ -37,6 +40,8 @@ def _ends(text: str, start: int, stop: re.Match[str]) -> bool:
         goes_on = following[:1].islower() or (len(line) >= WRAPPED and not following[:1].isspace())
         return not goes_on or bool(_ITEM.match(following)) or bool(_ITEM.match(line) and len(line) < WRAPPED)
     if stop.group() == ".":
+        if _MONTH.match(text, end) and _DAY.search(text, max(start, end - 4), end):
+            return False
         following = text[end : end + 2].strip()
         return not (following[:1].islower() or _ABBREVIATED.search(text, max(start, end - 8), end))
     return True

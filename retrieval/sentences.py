@@ -5,7 +5,6 @@ lost), a share of what its neighbours and the heading above it are worth (the an
 sentence that names the subject), and more in a passage that is worth more itself."""
 
 import math
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval.families import family
-from retrieval.lexical.analysis import passage_terms, query_terms, terms
+from retrieval.kinds import fit
+from retrieval.lexical.analysis import DEFAULT, passage_language, passage_terms, query_terms, terms
 from retrieval.lexical.bm25 import K1
 from retrieval.passages import Passage
 from retrieval.segmentation import is_heading, spans
@@ -30,39 +30,10 @@ RANK = 0.05  # sentences of the passage at rank r count 1 / (1 + RANK * r), time
 UNSCORED_RANK = 0.25  # the same, where passages have no scores
 LEAST_WORTH = 0.1  # of the best passage's, that any other's is taken for
 OPENING = 0.1  # of the best score, that a passage's first sentence gets: it says what the passage is of
-FITS = 0.5  # of its own worth, that a sentence gains that holds the kind of thing that is asked for
 SHORT = 1200  # characters of all passages together that need no trimming
 GAP = "…"
 MARKED, MOST_MARKED = 2, 4  # sentences marked in any case; and where further ones are strong
 STRONG = 0.5  # of the best score, that makes a further sentence worth marking
-
-_NUMBER = re.compile(
-    r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty|fifty"
-    r"|hundred|thousand|million|billion|half|third|quarter|once|twice|none|unlimited)\b",
-    re.IGNORECASE,
-)
-_TIME = re.compile(
-    r"\d|\b(?:january|february|march|april|may|june|july|august|september|october|november|december|(?:mon|tues"
-    r"|wednes|thurs|fri|satur|sun)day|noon|midnight|daily|weekly|monthly|quarterly|yearly|annually|century)\b",
-    re.IGNORECASE,
-)
-# What is asked for -> what an answer to it holds.
-_KINDS = (
-    (
-        re.compile(
-            r"\bhow (?:many|much|long|often|old|far|big|large|high|tall|fast)\b"
-            r"|\b(?:number|amount|percent\w*|rate|cost|price|limit|maximum|minimum) of\b",
-            re.IGNORECASE,
-        ),
-        _NUMBER,
-    ),
-    (
-        re.compile(
-            r"\bwhen\b|\b(?:what|which|by what) (?:date|day|month|year|time)\b|\bdeadline\b", re.IGNORECASE
-        ),
-        _TIME,
-    ),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +48,19 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What is known of texts besides the texts: `heads`, their titles and headings, and `worth`, how well search
-    has found each (0: not known). Empty where nothing is known."""
+    """What is known of texts besides the texts: `heads`, their titles and headings, `worth`, how well search has found
+    each (0: not known), and the `languages` they are in (English). Empty where nothing is known."""
 
     heads: tuple[str, ...] = ()
     worth: tuple[float, ...] = ()
+    languages: tuple[str, ...] = ()
 
     @staticmethod
     def of(passages: Sequence[Passage]) -> "Context":
         return Context(
             tuple(f"{passage.title}\n{passage.heading}" for passage in passages),
             tuple(passage.score for passage in passages),
+            tuple(passage_language(passage.text, passage.languages) for passage in passages),
         )
 
 
@@ -103,26 +76,28 @@ def score_sentences(question: str, texts: Sequence[str], context: Context = NOTH
 @lru_cache(maxsize=64)
 def _scored(question: str, texts: tuple[str, ...], context: Context) -> tuple[Sentence, ...]:
     """Marks, trimming and extracts of one question ask for the same."""
-    read = [_read(text) for text in texts]
+    languages = context.languages or (DEFAULT,) * len(texts)
+    read = [_read(text, language) for text, language in zip(texts, languages, strict=True)]
     places = [(at, start, end) for at, one in enumerate(read) for start, end in one.ranges]
     if not places:
         return ()
-    wanted = query_terms(question)
-    own = _words(wanted, read) * _fit(question, [texts[at][start:end] for at, start, end in places])
+    wanted = {language: query_terms(question, language) for language in languages}
+    own = _words(wanted, read) * fit(question, [texts[at][start:end] for at, start, end in places])
     own += SECTION * _sections(own, read)
     passages = np.array([at for at, _, _ in places])
     scores = _with_context(own, passages)
-    scores += HEADING * own.max() * _named(wanted, context.heads, len(texts))[passages]
+    scores += HEADING * own.max() * _named(wanted, context.heads, languages)[passages]
     scores *= _worth(context.worth, len(texts))[passages]
     return tuple(Sentence(*place, float(score)) for place, score in zip(places, scores, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
 class _Text:
-    """A text's sentences: where they are, how many terms they have, which sentence is the heading above each (-1:
-    none), and for each term and each beginning of a term the places of the sentences that have it, as often as they
-    have it."""
+    """A text's language and its sentences: where they are, how many terms they have, which sentence is the heading
+    above each (-1: none), and for each term and each beginning of a term the places of the sentences that have it, as
+    often as they have it."""
 
+    language: str
     ranges: tuple[tuple[int, int], ...]
     lengths: tuple[int, ...]
     above: tuple[int, ...]
@@ -131,16 +106,21 @@ class _Text:
 
 
 @lru_cache(maxsize=2048)
-def _read(text: str) -> _Text:
+def _read(text: str, language: str) -> _Text:
     """The provisional and the final passages are mostly the same."""
-    ranges = spans(text)
-    found = [terms(text[start:end]) for start, end in ranges]
+    ranges = _ranges(text)
+    found = [terms(text[start:end], language) for start, end in ranges]
     above, heading = [], -1
     for place, (start, end) in enumerate(ranges):
         heading = place if is_heading(text, start, end) else heading
         above.append(-1 if heading == place else heading)
     words, families = postings(found)
-    return _Text(tuple(ranges), tuple(map(len, found)), tuple(above), words, families)
+    return _Text(language, ranges, tuple(map(len, found)), tuple(above), words, families)
+
+
+@lru_cache(maxsize=2048)
+def _ranges(text: str) -> tuple[tuple[int, int], ...]:
+    return tuple(spans(text))
 
 
 def postings(sentences: Sequence[Sequence[str]]) -> tuple[Postings, Postings]:
@@ -157,15 +137,18 @@ def postings(sentences: Sequence[Sequence[str]]) -> tuple[Postings, Postings]:
     return words, families
 
 
-def _words(wanted: Sequence[str], read: Sequence[_Text]) -> npt.NDArray[np.float64]:
-    """What the words of each sentence are worth, those of the question's families of words less."""
+def _words(wanted: Mapping[str, Sequence[str]], read: Sequence[_Text]) -> npt.NDArray[np.float64]:
+    """What the words of each sentence are worth, those of the question's families of words less. `wanted`: the
+    question's words in each language."""
     lengths = [length for one in read for length in one.lengths]
-    families = list(dict.fromkeys(kin for word in wanted if (kin := family(word))))
     firsts = list(accumulate((len(one.lengths) for one in read), initial=0))
-    placed = list(zip(firsts, read, strict=False))
-    scores = bm25(wanted, [(first, one.words) for first, one in placed], lengths)
-    alike = bm25(families, [(first, one.families) for first, one in placed], lengths)
-    return np.array(scores) + FAMILY * np.array(alike)
+    worth = np.zeros(len(lengths))
+    for language, words in wanted.items():
+        placed = [(first, one) for first, one in zip(firsts, read, strict=False) if one.language == language]
+        families = list(dict.fromkeys(kin for word in words if (kin := family(word))))
+        worth += np.array(bm25(words, [(first, one.words) for first, one in placed], lengths))
+        worth += FAMILY * np.array(bm25(families, [(first, one.families) for first, one in placed], lengths))
+    return worth
 
 
 def bm25(wanted: Sequence[str], texts: Sequence[tuple[int, Postings]], lengths: Sequence[int]) -> list[float]:
@@ -183,14 +166,6 @@ def bm25(wanted: Sequence[str], texts: Sequence[tuple[int, Postings]], lengths: 
     return scores
 
 
-def _fit(question: str, sentences: list[str]) -> npt.NDArray[np.float64]:
-    """What each sentence's own worth is multiplied by: more where it holds a number, and a number is asked for."""
-    kinds = [held for asked, held in _KINDS if asked.search(question)]
-    if not kinds:
-        return np.ones(len(sentences))
-    return np.array([1 + FITS * any(held.search(one) for held in kinds) for one in sentences])
-
-
 def _sections(own: npt.NDArray[np.float64], read: Sequence[_Text]) -> npt.NDArray[np.float64]:
     """For each sentence the own worth of the heading above it in its text."""
     first, places = 0, []
@@ -201,11 +176,15 @@ def _sections(own: npt.NDArray[np.float64], read: Sequence[_Text]) -> npt.NDArra
     return np.asarray(np.where(above >= 0, own[above], 0.0))
 
 
-def _named(wanted: Sequence[str], heads: Sequence[str], texts: int) -> npt.NDArray[np.float64]:
+def _named(
+    wanted: Mapping[str, Sequence[str]], heads: Sequence[str], languages: Sequence[str]
+) -> npt.NDArray[np.float64]:
     """For each text the share of the question's words that its title and headings have."""
-    if not heads or not wanted:
-        return np.zeros(texts)
-    return np.array([len(set(wanted).intersection(passage_terms(head))) / len(wanted) for head in heads])
+    named = [
+        len(set(wanted[language]).intersection(passage_terms(head, language))) / max(1, len(wanted[language]))
+        for head, language in zip(heads, languages, strict=False)
+    ]
+    return np.array(named) if heads else np.zeros(len(languages))
 
 
 def _worth(found: Sequence[float], texts: int) -> npt.NDArray[np.float64]:
@@ -269,7 +248,7 @@ def _with_headers(text: str, kept: list[tuple[int, int]]) -> list[tuple[int, int
         return sorted(kept)
     header: list[tuple[int, int]] = []
     wanted = set(kept)
-    for start, end in _read(text).ranges:
+    for start, end in _ranges(text):
         if not text.startswith("|", start):
             header = []
         elif len(header) < 2:

@@ -16,6 +16,7 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 
+import orjson
 from tantivy import Filter, TextAnalyzer, TextAnalyzerBuilder, Tokenizer
 
 from retrieval.lexical.stopwords import CAPITALS, ENGLISH, LANGUAGES
@@ -126,9 +127,9 @@ def terms(text: str, language: str = DEFAULT) -> list[str]:
 
 
 @lru_cache(maxsize=2048)
-def passage_terms(text: str) -> tuple[str, ...]:
+def passage_terms(text: str, language: str = DEFAULT) -> tuple[str, ...]:
     """The terms of a passage, remembered: the same ones are read for question after question."""
-    return tuple(terms(text))
+    return tuple(terms(text, language))
 
 
 def query_terms(question: str, language: str = DEFAULT) -> list[str]:
@@ -151,6 +152,16 @@ def language_of(text: str, declared: Iterable[str]) -> str:
     sample = " ".join(text.split()[:200]).lower()
     dropped = {code: _share_dropped(code)(sample) for code in known}
     return max(known, key=lambda code: dropped[code])
+
+
+def passage_language(text: str, declared: str) -> str:
+    """The language that a passage was indexed in; `declared` by its collection, as JSON."""
+    return DEFAULT if declared == "[]" else _read_in(text, declared)
+
+
+@lru_cache(maxsize=2048)
+def _read_in(text: str, declared: str) -> str:
+    return language_of(text, orjson.loads(declared))
 
 
 @lru_cache(maxsize=len(LANGUAGES) + 1)

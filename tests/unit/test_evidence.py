@@ -7,8 +7,8 @@ LEAVE = "Employees get 25 days of annual leave a year. Unused days of annual lea
 PARKING = "Parking is free for visitors."
 
 
-def passage(text: str, number: int = 1) -> Passage:
-    return Passage(number, "d", "people", 1, "Handbook", "", None, 0, text, "", 0.0)
+def passage(text: str, number: int = 1, languages: str = "[]") -> Passage:
+    return Passage(number, "d", "people", 1, "Handbook", "", None, 0, text, "", 0.0, languages)
 
 
 def leg(name: str, *scores: float, length: int = 30) -> Ranking:
@@ -83,3 +83,17 @@ def test_cosines_of_another_model_are_left_aside():
 
 def test_a_question_without_content_words_does_not_fail():
     assert 0 <= answerability("what is it?", GOOD, leg("lexical"), leg("vector", 0.2)) <= 1
+
+
+def test_words_count_in_the_language_of_their_passage():
+    text = "Freundlichkeiten und ein offenes Ohr sind bei uns auch in der Probezeit das Wichtigste."
+    legs = CASES["words alone"]
+
+    def likely(question: str, languages: str) -> float:
+        return answerability(question, [passage(text, languages=languages)], *legs)
+
+    # Another form of the word that is asked for, and a question that shares nothing but small words.
+    wanted, strange = "Ist man freundlich?", "Was ist das und bei wem ist es auch in der Sonne?"
+    for declared in ('["de"]', '["en", "de"]'):
+        assert likely(wanted, declared) > 2 * likely(wanted, "[]")
+        assert likely(strange, declared) < likely(strange, "[]")

@@ -68,6 +68,25 @@ def test_nothing_is_marked_where_nothing_matches():
     assert marks("zebra", [HANDBOOK, ""]) == [[], []]
 
 
+def test_a_german_date_ends_no_sentence():
+    text = "Der Anspruch verfällt am 31. März des Folgejahres. Es gibt 31. Das ist viel."
+    said = [text[start:end] for start, end in spans(text)]
+    assert said == ["Der Anspruch verfällt am 31. März des Folgejahres.", "Es gibt 31.", "Das ist viel."]
+
+
+def test_each_text_is_read_in_its_own_language():
+    german = "Ohne Helm darf niemand hinein. Freundlichkeiten zählen hier viel."
+    english = "Kindness counts for much. It is friendly to wait."
+    marked = marks(
+        "Is it freundlich or friendly?", [german, english], Context(languages=("de", "en")), most=2
+    )
+    said = [
+        [text[start:end] for start, end in ranges]
+        for text, ranges in zip((german, english), marked, strict=True)
+    ]
+    assert said == [["Freundlichkeiten zählen hier viel."], ["It is friendly to wait."]]
+
+
 def test_trimming_keeps_the_answer_within_the_share():
     texts = [HANDBOOK + "\n\n" + FILLER, FILLER]
     trimmed = trim("How many days of annual leave?", texts, share=0.6)
