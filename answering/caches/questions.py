@@ -9,7 +9,10 @@ from answering.caches.normalise import Signature, digest, normal, signature, wor
 from retrieval.access import AccessScope
 
 # An answer to these is another one tomorrow.
-_TODAY = words_of("today tonight tomorrow yesterday now currently nowadays")
+_TODAY = words_of(
+    """today tonight tomorrow yesterday now currently nowadays heute morgen gestern jetzt derzeit demain maintenant
+    aujourd'hui hoy ahora ayer mañana oggi domani adesso ieri vandaag gisteren hoje agora amanhã ontem"""
+)
 _NEAR = words_of("this last next coming current")
 _SPAN = words_of(
     """day week weekend month quarter year morning afternoon evening
@@ -18,7 +21,9 @@ _SPAN = words_of(
 # Without them two questions may be alike; with one more or less they are not.
 _DECIDING = words_of(
     """not no never without except unless only before after until more less than over under above below
-    minimum maximum least most first last all any"""
+    minimum maximum least most first last all any
+    nicht kein keine keinen keinem keiner ohne nie niemals ausser pas aucun aucune jamais sans sin ni nunca ninguna
+    ningún non mai senza nessun nessuna niet geen zonder nooit não nem sem nenhum nenhuma"""
 )
 _COMMON = words_of(
     """a i we you he she it they me us my our your their his her its is are am was were be been do does did

@@ -113,6 +113,21 @@ def test_another_scope_or_model_is_another_key():
 def test_questions_of_a_day_are_never_kept():
     assert keys("Is the canteen open today?", SCOPE, "m") is None
     assert keys("What changed this week?", SCOPE, "m") is None
+    assert keys("Was gibt es heute in der Kantine?", SCOPE, "m") is None
+    assert keys("Que fait-on aujourd'hui ?", SCOPE, "m") is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("May I smoke here?", "May I not smoke here?"),
+        ("Darf ich hier rauchen?", "Darf ich hier nicht rauchen?"),
+        ("Peut-on fumer ici ?", "Peut-on ne pas fumer ici ?"),
+        ("¿Puedo viajar con permiso?", "¿Puedo viajar sin permiso?"),
+    ],
+)
+def test_questions_that_differ_in_a_not_are_not_even_similar(one, other):
+    assert keys(one, SCOPE, "m").family != keys(other, SCOPE, "m").family
     assert keys("Is the canteen open on Mondays?", SCOPE, "m") is not None
 
 
