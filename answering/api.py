@@ -214,7 +214,8 @@ def build() -> NinjaAPI:
     @api.exception_handler(ValidationError)
     def on_validation(request: HttpRequest, error: ValidationError) -> HttpResponse:
         first = error.errors[0]
-        field = ".".join(str(part) for part in first["loc"] if part not in {"body", "query", "path"})
+        source, *names = map(str, first["loc"])
+        field = ".".join(name for name in names if name != "body") or source
         return error_response(422, "bad_request", f"`{field}`: {first['msg']}.")
 
     @api.exception_handler(HttpError)

@@ -4,6 +4,7 @@
 import asyncio
 import json
 import logging
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ FRAME_LIMIT = 64_000
 """Characters of a frame that a client may send."""
 
 NO_RUN = "00000000-0000-0000-0000-000000000000"
+
+RUN_NAMED = re.compile(r'"(?:id|run)" ?: ?"([0-9A-Fa-f-]{36})"')
 
 NOT_LOGGED_IN = 4401
 
@@ -87,7 +90,8 @@ class AskConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                 raise BadQuestion("`type` must be one of ask, typing, stop, resume.")
             await handler(body)
         except AnsweringError as error:
-            await self._refuse(storable(str(body.get("id") or body.get("run") or NO_RUN)), error)
+            run = body.get("id") or body.get("run") or _named(text_data or "")
+            await self._refuse(storable(str(run)), error)
 
     async def ask(self, body: Mapping[str, Any]) -> None:
         ask = read_ask(body, self.user, "interactive")
@@ -157,6 +161,12 @@ class AskConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def _send(self, frame: Frame) -> None:
         with suppress(OSError, RuntimeError):  # so servers say that the reader is gone; `disconnect` follows
             await self.send(text_data=orjson.dumps(frame).decode())
+
+
+def _named(text: str) -> str:
+    """The run that a frame is about which is no JSON, or too long to be read."""
+    found = RUN_NAMED.search(text)
+    return found[1] if found else NO_RUN
 
 
 def _parse(text: str | None) -> Mapping[str, Any]:

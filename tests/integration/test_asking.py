@@ -409,6 +409,20 @@ async def test_what_cannot_be_asked_is_answered_with_what_is_wrong(
     assert answer["message"]
 
 
+async def test_a_frame_that_is_too_long_is_refused_by_the_name_of_its_run(
+    cast, settings, tmp_path, application
+):
+    async with process(settings, tmp_path):
+        socket = await socket_of(application, cast.member)
+        await socket.connect()
+        about = '{"type":"ask","id":"11111111-1111-4111-8111-111111111111"}'
+        frame = {"type": "ask", "question": about + "x" * 70_000, "id": an_ask(cast.member).run}
+        await socket.send_to(json.dumps(frame))
+        answer = await socket.receive_json_from(timeout=10)
+        await socket.disconnect()
+    assert (answer["code"], answer["run"]) == ("bad_request", frame["id"])
+
+
 @pytest.mark.parametrize("slug", ["\ud800", "no\0where"])
 async def test_a_collection_that_cannot_exist_is_like_one_that_does_not(cast, settings, tmp_path, slug):
     async with process(settings, tmp_path) as built:
@@ -507,6 +521,21 @@ async def test_every_error_of_the_http_interface_has_one_form(cast, settings, tm
     for answer in answers:
         assert set(answer.json()["error"]) == {"code", "message"}
     assert page["Content-Type"].startswith("text/html")
+
+
+async def test_a_field_that_is_missing_is_named_as_its_sender_knows_it(cast, settings, tmp_path):
+    token = await sync_to_async(tokens.create)(cast.member)
+    headers = {"authorization": f"Bearer {token}"}
+    async with process(settings, tmp_path):
+        client = AsyncClient()
+        answers = [
+            await client.post("/api/v1/ask", "", content_type="application/json", headers=headers),
+            await client.post("/api/v1/ask", {}, content_type="application/json", headers=headers),
+            await client.post("/api/v1/documents", headers=headers),
+            await client.get("/api/v1/search", headers=headers),
+        ]
+    said = [answer.json()["error"]["message"] for answer in answers]
+    assert said == [f"`{name}`: Field required." for name in ("body", "question", "file", "q")]
 
 
 async def test_older_turns_are_told_by_their_gists_and_only_while_readable(cast, settings, tmp_path):
