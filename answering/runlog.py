@@ -6,7 +6,7 @@ that of its last one (`SEQ-0`), so that another process can serve them and a Red
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -222,7 +222,7 @@ def _frames(entries: Any, after: int) -> list[Frame]:
     ]
 
 
-async def follow(redis: "Redis", run: str, after: int = 0) -> AsyncIterator[Frame | None]:
+async def follow(redis: "Redis", run: str, after: int = 0) -> AsyncGenerator[Frame | None, None]:
     """The frames of another process' run as they come, until it ends; None when nothing came for a while, so that
     the caller can look whether anybody is still at it. Raises RedisError."""
     key = stream_key(run)

@@ -7,7 +7,7 @@ that notices (`recovery.py`), which answers again and replaces what was shown.""
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,6 +33,9 @@ WITHOUT_REDIS = "Part of the system is away: this answer cannot be resumed after
 
 DEFERRED = 0.5
 """Share of the runs at once beyond which work that can wait is turned away: it waits longer than others."""
+
+LOOK_AGAIN = 1.0
+"""Seconds between two looks at another process' run while Redis is away."""
 
 STORE_TRIES = (0.0, 0.2, 1.0, 3.0, 10.0, 30.0)
 """Seconds between the tries to store the end of a run: Postgres may be away for a moment."""
@@ -228,19 +231,24 @@ class RunManager:
             yield frame
 
     async def _elsewhere(self, run: str, user: int, after: int) -> AsyncIterator[Frame]:
-        try:
-            async for frame in follow(self.redis, run, after):
-                if frame is not None:
-                    after = frame["seq"]
-                    yield frame
-                    continue
-                stored = await self.store.run(run, user)
-                if stored["status"] != "running":
-                    async for late in self._replay(stored, after):
-                        yield late
-                    return
-        except (RedisError, OSError) as error:
-            raise StoreUnavailable from error
+        """What Redis cannot tell, the store will when the run is over."""
+        while True:
+            try:
+                async with aclosing(follow(self.redis, run, after)) as frames:
+                    async for frame in frames:
+                        if frame is None:
+                            break
+                        after = frame["seq"]
+                        yield frame
+                        if frame["type"] in events.TERMINAL:
+                            return
+            except (RedisError, OSError):
+                await asyncio.sleep(LOOK_AGAIN)
+            stored = await self.store.run(run, user)
+            if stored["status"] != "running":
+                async for late in self._replay(stored, after):
+                    yield late
+                return
 
     async def settled(self, run: str) -> None:
         """Waits until a run of this process is over and stored."""

@@ -182,6 +182,26 @@ async def test_another_process_serves_and_stops_a_run(cast, settings, tmp_path):
     assert rest[-1]["finish"] == "stopped"
 
 
+async def test_a_reader_elsewhere_gets_the_whole_answer_though_redis_goes_away(cast, settings, tmp_path):
+    socket, real = tmp_path / "redis.sock", settings.REDIS_URL
+    socket.symlink_to(real.removeprefix("unix://").partition("?")[0])
+    slow = SimulatedUpstream(first_token="fixed:30", token_gap="fixed:50", tokens=30)
+    async with slow, process(settings, tmp_path, slow) as here:
+        settings.REDIS_URL = f"unix://{socket}"
+        there = await build()
+        try:
+            ask = an_ask(cast.member)
+            begun = await here.ask(ask)
+            elsewhere = await there.runs.follow(ask.run, cast.member.pk)
+            seen = [await anext(elsewhere) for _ in range(4)]
+            socket.unlink()
+            await there.redis.connection_pool.disconnect()
+            rest = [frame async for frame in elsewhere]
+        finally:
+            await there.aclose()
+        assert [frame async for frame in begun] == seen + rest
+
+
 async def test_a_dead_process_run_is_taken_over_and_its_text_replaced(cast, settings, tmp_path):
     slow = SimulatedUpstream(first_token="fixed:30", token_gap="fixed:100", tokens=100)
     async with slow, process(settings, tmp_path, slow) as built:
