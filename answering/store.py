@@ -12,6 +12,7 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
+from answering import statements
 from answering.errors import NotFound, StoreUnavailable
 from answering.events import Frame
 from answering.gists import gist
@@ -29,98 +30,6 @@ TURNS = 4
 
 OLDER = 8
 """How many turns before those are told by their gist."""
-
-# One statement is one round trip and one transaction: what the asker may read, whether the id ran before, whose the
-# conversation is, and, where all is well, the conversation and the run.
-_BEGIN = f"""
-    WITH scope AS ({SCOPE_SQL}),
-    old AS (SELECT user_id, conversation_id FROM answering_run WHERE id = %(run)s),
-    opened AS (
-        INSERT INTO answering_conversation (id, user_id, title, created_at, updated_at)
-        SELECT %(conversation)s::uuid, %(user)s, %(title)s, now(), now() WHERE NOT EXISTS (SELECT 1 FROM old)
-        ON CONFLICT (id) DO NOTHING RETURNING id
-    ),
-    own AS (
-        SELECT id FROM opened
-        UNION SELECT id FROM answering_conversation WHERE id = %(conversation)s::uuid AND user_id = %(user)s
-    ),
-    new AS (
-        INSERT INTO answering_run (id, user_id, conversation_id, question, collections, fresh, priority, status,
-            owner, attempt, finish, route, answer, html, gist, citations, cited, degraded, stages, events, error,
-            created_at)
-        SELECT %(run)s::uuid, %(user)s, own.id, %(question)s, %(collections)s::jsonb, %(fresh)s, %(priority)s,
-            'running', %(owner)s, 1, '', '', '', '', '', '[]', '[]', '[]', '[]', '[]', '', now()
-        FROM own WHERE NOT EXISTS (SELECT 1 FROM old)
-        ON CONFLICT (id) DO NOTHING RETURNING id
-    )
-    SELECT (SELECT coalesce(json_agg(json_build_array(id, slug)), '[]') FROM scope) AS scope,
-        (SELECT json_build_array(role, location, about) FROM answering_profile WHERE user_id = %(user)s) AS profile,
-        (SELECT user_id FROM old) AS old_user, (SELECT conversation_id::text FROM old) AS old_conversation,
-        EXISTS (SELECT 1 FROM own) AS own, EXISTS (SELECT 1 FROM opened) AS opened,
-        EXISTS (SELECT 1 FROM new) AS new
-"""
-
-_FINISH = """
-    WITH ended AS (
-        UPDATE answering_run SET status = %(status)s, finish = %(finish)s, route = %(route)s, answer = %(answer)s,
-            html = %(html)s, citations = %(citations)s, cited = %(cited)s, degraded = %(degraded)s,
-            stages = %(stages)s, events = %(events)s, error = %(error)s, first_citation_ms = %(first_citation_ms)s,
-            first_token_ms = %(first_token_ms)s, usable_ms = %(usable_ms)s, total_ms = %(total_ms)s,
-            finished_at = now()
-        WHERE id = %(run)s AND owner = %(owner)s AND status = 'running' RETURNING conversation_id
-    )
-    UPDATE answering_conversation SET updated_at = now() WHERE id IN (SELECT conversation_id FROM ended)
-    RETURNING id
-"""
-
-# A turn is told again only while its reader may read every passage it showed.
-_TURNS = """
-    SELECT r.question, r.answer, r.gist, r.citations
-    FROM answering_run r JOIN answering_conversation c ON c.id = r.conversation_id
-    WHERE r.conversation_id = %(conversation)s AND c.user_id = %(user)s AND r.status = 'done'
-        AND r.id <> %(run)s AND r.answer <> '' AND NOT EXISTS (
-            SELECT 1 FROM jsonb_array_elements(r.citations) AS p WHERE NOT EXISTS (
-                SELECT 1 FROM retrieval_document d
-                WHERE d.id = (p->>'document')::uuid AND d.collection_id = ANY(%(scope)s)))
-    ORDER BY r.created_at DESC LIMIT %(most)s
-"""
-
-# Frames may be replayed only to a reader who may still read every passage in them.
-_READABLE = """
-    SELECT count(*) FILTER (WHERE d.id IS NULL) AS hidden
-    FROM unnest(%(documents)s::uuid[]) AS wanted LEFT JOIN retrieval_document d
-        ON d.id = wanted AND d.collection_id = ANY(%(scope)s)
-"""
-
-# The turn that has just become older than those told in full, where nobody has summed it up yet.
-_FALLEN = """
-    SELECT r.id, r.question, r.answer FROM (
-        SELECT id, question, answer, gist FROM answering_run
-        WHERE conversation_id = %(conversation)s AND status = 'done' AND answer <> ''
-        ORDER BY created_at DESC OFFSET %(most)s LIMIT 1) r
-    WHERE r.gist = ''
-"""
-
-_PROFILE = "SELECT role, location, about FROM answering_profile WHERE user_id = %(user)s"
-
-_TOKEN_USER = """
-    UPDATE answering_apitoken t SET last_used_at = now() FROM auth_user u
-    WHERE t.token_hash = %(hash)s AND u.id = t.user_id AND u.is_active RETURNING u.id
-"""
-
-_SESSION = """
-    SELECT 1 FROM django_session s, auth_user u
-    WHERE s.session_key = %(key)s AND s.expire_date > now()
-        AND u.id = %(user)s AND u.is_active AND u.password = %(password)s
-"""
-
-_ORPHANS = "SELECT id, owner FROM answering_run WHERE status = 'running' ORDER BY created_at LIMIT 200"
-
-_CLAIM = """
-    UPDATE answering_run SET owner = %(owner)s, attempt = attempt + 1
-    WHERE id = %(run)s AND owner = %(previous)s AND status = 'running'
-    RETURNING id, user_id, conversation_id, question, collections, fresh, priority, attempt, created_at
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +113,7 @@ class RunStore:
     async def _begin(self, ask: Ask, conversation: str, values: dict[str, Any]) -> Begun:
         async with self.pool.connection(timeout=self.timeout) as connection:
             cursor = connection.cursor(row_factory=dict_row)
-            row = await (await cursor.execute(_BEGIN, values)).fetchone()
+            row = await (await cursor.execute(statements.BEGIN, values)).fetchone()
         assert row is not None
         scope = narrowed([(pk, slug) for pk, slug in row["scope"]], ask.collections)
         if row["old_user"] is not None:
@@ -225,7 +134,7 @@ class RunStore:
 
     async def _finish(self, stored: dict[str, Any]) -> bool:
         async with self.pool.connection(timeout=self.timeout) as connection:
-            cursor = await connection.execute(_FINISH, stored)
+            cursor = await connection.execute(statements.FINISH, stored)
             return cursor.rowcount == 1
 
     async def history(self, question: Question) -> History:
@@ -240,10 +149,10 @@ class RunStore:
             "scope": list(question.scope.collection_ids),
             "most": TURNS + OLDER,
         }
-        rows = [] if question.opens else await self._all(_TURNS, values)
+        rows = [] if question.opens else await self._all(statements.TURNS, values)
         profile = question.profile
         if profile is None:
-            profiles = await self._all(_PROFILE, values)
+            profiles = await self._all(statements.PROFILE, values)
             profile = told(profiles[0].values()) if profiles else ""
         return History(
             turns=tuple(Turn(row["question"], row["answer"]) for row in reversed(rows[:TURNS])),
@@ -256,7 +165,7 @@ class RunStore:
 
     async def fallen_turn(self, conversation: str) -> tuple[str, str, str] | None:
         """(run, question, answer) of the turn that is no longer told in full and has no gist yet."""
-        rows = await self._all(_FALLEN, {"conversation": conversation, "most": TURNS})
+        rows = await self._all(statements.FALLEN, {"conversation": conversation, "most": TURNS})
         return (str(rows[0]["id"]), rows[0]["question"], rows[0]["answer"]) if rows else None
 
     async def set_gist(self, run: str, text: str) -> None:
@@ -268,7 +177,9 @@ class RunStore:
         """Whether the reader may still read every passage that these frames show."""
         shown = {p["document"] for f in frames if f["type"] == "citations" for p in f["passages"]}
         scope = await self.scope(user)
-        rows = await self._all(_READABLE, {"documents": list(shown), "scope": list(scope.collection_ids)})
+        rows = await self._all(
+            statements.READABLE, {"documents": list(shown), "scope": list(scope.collection_ids)}
+        )
         return bool(rows[0]["hidden"] == 0)
 
     async def run(self, run: str, user: int) -> dict[str, Any]:
@@ -287,21 +198,21 @@ class RunStore:
 
     async def user_of_token(self, token: str) -> int | None:
         """Whose token this is; None where it is nobody's."""
-        rows = await self._all(_TOKEN_USER, {"hash": hashlib.sha256(token.encode()).hexdigest()})
+        rows = await self._all(statements.TOKEN_USER, {"hash": hashlib.sha256(token.encode()).hexdigest()})
         return int(rows[0]["id"]) if rows else None
 
     async def has_session(self, key: str, user: int, password: str) -> bool:
         """Whether who logged in with this session, when this was the hash of their password, has not logged out since,
         nor has it expired, nor was the account switched off."""
-        return bool(await self._all(_SESSION, {"key": key, "user": user, "password": password}))
+        return bool(await self._all(statements.SESSION, {"key": key, "user": user, "password": password}))
 
     async def running(self) -> list[tuple[str, str]]:
         """(run, owner) of the runs that have not ended."""
-        return [(str(row["id"]), row["owner"]) for row in await self._all(_ORPHANS, {})]
+        return [(str(row["id"]), row["owner"]) for row in await self._all(statements.ORPHANS, {})]
 
     async def claim(self, run: str, previous: str) -> dict[str, Any] | None:
         """Takes over the run of a process that is gone; None where another was quicker."""
-        rows = await self._all(_CLAIM, {"run": run, "previous": previous, "owner": self.owner})
+        rows = await self._all(statements.CLAIM, {"run": run, "previous": previous, "owner": self.owner})
         return rows[0] if rows else None
 
 
