@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from .errors import UpstreamBroken, UpstreamMalformed
-from .thoughts import Habits, Spoken
+from .thoughts import Habits, Spoken, joined
 
 LONGEST = 1_000_000
 """Bytes of an event, and of a line."""
@@ -99,9 +99,9 @@ class Reading:
             delta = delta_of(self._upstream, chunk)
             self._habits.thinks = self._habits.thinks or delta.thought
             alive = alive or delta.thought or bool(delta.text)
-            text += self._spoken.feed(delta.text)
+            text = joined(text, self._spoken.feed(delta.text))
             self.finished = self.finished or bool(delta.reason)
             self.cut_short = self.cut_short or delta.reason in CUT_SHORT
         if self.finished:
-            text += self._spoken.flush()
+            text = joined(text, self._spoken.flush(cut_short=self.cut_short))
         return text if text or alive else None

@@ -23,6 +23,7 @@ from .resilience.hedging import HedgeBudget
 from .resilience.observing import Observer, Silent, State
 from .resilience.shedding import Priority
 from .streams import Message, Upstream
+from .thoughts import Anew, joined
 
 __all__ = ["Generator", "Health", "Message", "Token", "Upstream"]
 
@@ -118,8 +119,8 @@ class Generator:
                 shown = token.text
                 yield token
                 while (text := await attempt.next()) is not None:
-                    shown += text
-                    yield Token(text, attempt.name)
+                    shown = joined(shown, text)
+                    yield Token(text, attempt.name, restart=isinstance(text, Anew))
                 if attempt.cut_short:
                     raise StreamCut(shown, "cut short")
                 return
@@ -176,5 +177,5 @@ async def _caught_up(attempt: Attempt, shown: str) -> str:
     """The attempt's text once there is any and it is as long as what is shown, or at its end."""
     text = attempt.text
     while len(text) < max(len(shown), 1) and (more := await attempt.next()) is not None:
-        text += more
+        text = joined(text, more)
     return text

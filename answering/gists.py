@@ -11,6 +11,7 @@ from answering.errors import GenerationError, StoreUnavailable
 from answering.messages import Message
 from answering.resilience.deadline import Deadline
 from answering.streams import Chat
+from answering.thoughts import joined
 
 if TYPE_CHECKING:
     from answering.store import RunStore
@@ -47,7 +48,9 @@ async def written(chat: Chat, question: str, answer: str) -> str:
                 messages, max_tokens=80, deadline=Deadline.after(PATIENCE), request_id="gist"
             )
             async with aclosing(stream) as tokens:
-                text = "".join([token async for token in tokens])
+                text = ""
+                async for token in tokens:
+                    text = joined(text, token)
     except (GenerationError, TimeoutError):
         return gist(question, answer)
     return _cut(" ".join(text.split())) or gist(question, answer)

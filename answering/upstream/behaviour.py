@@ -26,7 +26,7 @@ class Behaviour:
     rerank: str = "fixed:20"
     tokens: int = 100
     reasoning: int = 0  # tokens of thoughts before the answer
-    reasoning_in: str = "reasoning_content"  # the delta that has them; "text": `<think>` in the answer's own
+    reasoning_in: str = "reasoning_content"  # or reasoning; text, unopened: `<think>` in the answer's own
     dimensions: int = 384
     hang: float = 0.0  # nothing is sent, for ever
     stall: float = 0.0  # after `stall_after` tokens nothing more is sent, for ever
@@ -63,8 +63,8 @@ class Behaviour:
                 raise ValueError(f"{name} must be a share from 0 to 1")
         if self.over_capacity not in {"queue", "throttle", "slow"}:
             raise ValueError("over_capacity must be queue, throttle or slow")
-        if self.reasoning_in not in {"reasoning_content", "reasoning", "text"}:
-            raise ValueError("reasoning_in must be reasoning_content, reasoning or text")
+        if self.reasoning_in not in {"reasoning_content", "reasoning", "text", "unopened"}:
+            raise ValueError("reasoning_in must be reasoning_content, reasoning, text or unopened")
 
     def changed(self, **changes: Any) -> "Behaviour":
         """A copy with `changes`. Raises ValueError on an unknown name or a value of another type."""

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from answering.thoughts import END
 from answering.upstream.behaviour import Behaviour, Draw
 from answering.upstream.latency import parse
 from answering.upstream.tally import Call
@@ -87,8 +88,9 @@ class Chat:
         return True
 
     def _deltas(self) -> list[dict[str, str]]:
-        name = self.behaviour.reasoning_in
-        thoughts, name = (fenced(self.thoughts), "content") if name == "text" else (self.thoughts, name)
+        name, thoughts = self.behaviour.reasoning_in, self.thoughts
+        if name in {"text", "unopened"}:
+            name, thoughts = "content", fenced(thoughts, opened=name == "text")
         return [{name: thought} for thought in thoughts] + [{"content": token} for token in self.tokens]
 
     async def _silence(self) -> None:
@@ -109,9 +111,14 @@ class Chat:
         return b"data: " + json.dumps({**head, **content}, separators=(",", ":")).encode() + b"\n\n"
 
 
-def fenced(thoughts: list[str]) -> list[str]:
-    """Thoughts as servers send them that do not know their model."""
-    return ["<th", "ink>\n", *thoughts, "\n</th", "ink>", "\n\n"] if thoughts else []
+def fenced(thoughts: list[str], *, opened: bool) -> list[str]:
+    """Thoughts as servers send them that do not know their model; where the prompt opens the block, it is one token
+    that ends it."""
+    if not thoughts:
+        return []
+    return (
+        ["<th", "ink>\n", *thoughts, "\n</th", "ink>", "\n\n"] if opened else [*thoughts, "\n", END, "\n\n"]
+    )
 
 
 def usage(tokens: int) -> dict[str, int]:

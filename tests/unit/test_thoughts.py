@@ -13,7 +13,7 @@ from answering.errors import AllUpstreamsFailed, FirstTokenTimeout
 from answering.generation import Generator
 from answering.resilience.deadline import Deadline
 from answering.streams import ROOM_TO_THINK, Upstream
-from answering.thoughts import Habits, Spoken
+from answering.thoughts import Anew, Habits, Spoken
 from tests.clock import autojump
 from tests.fake_parts import Script, make_parts, play
 from tests.unit.test_generation import ENDED, head, now, serving, stream, world
@@ -52,6 +52,60 @@ def test_thoughts_are_left_out_in_whatever_pieces_they_come(cuts: list[int]) -> 
 )
 def test_only_a_block_in_front_is_thought(text: str, answer: str) -> None:
     assert spoken(text) == spoken(*text) == answer
+
+
+def test_text_is_thought_up_to_an_end_that_stands_alone_on_its_line() -> None:
+    habits = Habits()
+    one = Spoken(habits)
+    said = [one.feed(piece) for piece in ("Hmm, ", "thirty?\n", "</think>", "\n\n", "Thirty", " days.")]
+    assert [piece for piece in said if isinstance(piece, Anew)] == [""]
+    assert "".join(said[2:]) == "Thirty days."
+    again = Spoken(habits)
+    assert [again.feed(piece) for piece in ("Hmm\n", "</think>", "\n\nForty")] == ["", "", "Forty"]
+
+
+@pytest.mark.parametrize("text", ["</think>\n\nThirty", "Hmm\n</think>\n\nThirty", "\n</think>\nThirty"])
+def test_the_end_of_a_thought_may_come_first_of_all(text: str) -> None:
+    assert Spoken(Habits()).feed(text) == "Thirty"
+
+
+@pytest.mark.parametrize("text", ["Close it with </think> at its end.", "Write\n</think> there."])
+def test_an_end_in_the_middle_of_a_line_is_text(text: str) -> None:
+    habits = Habits()
+    one = Spoken(habits)
+    assert one.feed(text) + one.flush() == text
+    assert not habits.unopened
+
+
+def test_a_model_that_does_not_think_any_more_is_heard() -> None:
+    habits = Habits(thinks=True, unopened=True)
+    one = Spoken(habits)
+    assert one.feed("Thirty days") + one.feed(".") + one.flush() == "Thirty days."
+    assert Spoken(habits).feed("Forty") == "Forty"
+
+
+@pytest.mark.parametrize(("text", "cut_short"), [("Hmm, for ever", True), ("<think>Hmm", False)])
+def test_what_did_not_get_beyond_its_thoughts_has_said_nothing(text: str, cut_short: bool) -> None:
+    one = Spoken(Habits(thinks=True, unopened=True))
+    assert one.feed(text) + one.flush(cut_short=cut_short) == ""
+
+
+@autojump
+async def test_thoughts_that_nothing_announced_are_taken_back_once_and_then_known() -> None:
+    async with world({**SIX_SECONDS, "reasoning_in": "unopened"}) as w:
+        assert "Hmm" not in await w.answer()
+        tokens = [token async for token in w.tokens()]
+        assert not any("Hmm" in token.text or token.restart for token in tokens)
+
+
+@autojump
+async def test_a_reader_keeps_nothing_of_thoughts_that_nothing_announced() -> None:
+    async with world({**SIX_SECONDS, "reasoning_in": "unopened"}) as w:
+        parts, _ = make_parts(Script())
+        played = await play(Script(), engine=Engine(replace(parts, generator=w.generator)))
+    assert played.text.startswith("Everybody")
+    assert "Hmm" not in played.text + played.last["html"] + played.record["answer"]
+    assert played.last["finish"] == "complete"
 
 
 async def texts(*chunks: bytes) -> list[str]:
