@@ -1,7 +1,13 @@
-"""Who may open the operations page."""
+"""Who may open the operations page, and what it makes of the runs."""
+
+import re
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
+from django.utils import timezone
+
+from answering.models import Conversation, Run
 
 pytestmark = pytest.mark.django_db
 
@@ -20,3 +26,70 @@ def test_a_reader_is_told_that_it_is_not_for_them(client):
 
 def test_a_visitor_logs_in_first(client):
     assert client.get("/ops/")["Location"] == "/accounts/login/?next=/ops/"
+
+
+@pytest.fixture
+def operator(client):
+    operator = User.objects.create_user("operator", is_staff=True)
+    client.force_login(operator)
+    return operator
+
+
+def keep_run(user, stages, **fields):
+    conversation = Conversation.objects.create(user=user)
+    fields = {"status": Run.Status.DONE, "finish": "complete", "route": "hybrid", "total_ms": 40.0} | fields
+    return Run.objects.create(
+        user=user, conversation=conversation, question="secret?", stages=stages, **fields
+    )
+
+
+def stage(name, start, ms, outcome="ok"):
+    return {"stage": name, "start_ms": start, "ms": ms, "outcome": outcome}
+
+
+def row_of(name, page):
+    row = next(row for row in page.split("<tr")[1:] if f'<th scope="row">{name}</th>' in row)
+    return re.findall(r'<td class="number">([^<]*)</td>', row)
+
+
+def test_stages_stand_in_their_order_with_counts_and_budgets(client, operator, settings):
+    keep_run(operator, [stage("store", 0, 2), stage("vector", 4, 9), stage("generate", 20, 1000)])
+    keep_run(
+        operator,
+        [stage("vector", 0, 500, "timeout"), stage("store", 0, 4), stage("generate", 0, 1, "cancelled")],
+    )
+    page = client.get("/ops/").content.decode()
+    assert page.index(">store<") < page.index(">vector<") < page.index(">generate<")
+    assert row_of("vector", page) == ["2", "1", "254.5", "475.5", "495.1", str(settings.BUDGETS_MS["vector"])]
+    assert row_of("generate", page)[0] == "1"
+    assert row_of("generate", page)[-1] == str(settings.BUDGETS_MS["answer"])
+
+
+def test_a_waterfall_has_each_stage_where_it_was(client, operator):
+    keep_run(operator, [stage("generate", 20, 20), stage("lexical", 0, 10)])
+    page = client.get("/ops/").content.decode()
+    waterfall = page[page.index('class="run-trace"') :]
+    assert waterfall.index("lexical") < waterfall.index("generate")
+    bars = re.findall(r'class="waterfall-bar ok" x="(\d+)" y="1" width="(\d+)"', waterfall)
+    assert bars == [("0", "250"), ("500", "500")]
+
+
+def test_runs_without_stages_ends_or_times_are_no_matter(client, operator):
+    keep_run(operator, [], total_ms=None, finish="", route="", status=Run.Status.ERROR, error="at_capacity")
+    keep_run(operator, [], status=Run.Status.RUNNING, finish="", total_ms=None)
+    page = client.get("/ops/").content.decode()
+    assert "2 questions, 1 under way" in page
+    assert "at_capacity" in page
+
+
+def test_a_span_leaves_out_what_was_before_it(client, operator):
+    old = keep_run(operator, [stage("lexical", 0, 10)])
+    Run.objects.filter(pk=old.pk).update(created_at=timezone.now() - timedelta(hours=2))
+    assert "0 questions" in client.get("/ops/?span=1h").content.decode()
+    assert "1 question." in client.get("/ops/?span=24h").content.decode()
+    assert "0 questions" in client.get("/ops/?span=nonsense").content.decode()
+
+
+def test_no_questions_text_is_shown(client, operator):
+    keep_run(operator, [stage("lexical", 0, 10)], degraded=["embed_timeout"])
+    assert "secret" not in client.get("/ops/").content.decode()
