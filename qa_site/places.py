@@ -4,11 +4,15 @@ folder, so two folders are two installations that know nothing of each other."""
 import hashlib
 import os
 import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from qa_site import env
 
 DATABASE_NAME = "citefirst"
+MEMORY = Path("/dev/shm")
 
 
 def data_dir() -> Path:
@@ -33,6 +37,24 @@ def socket_dir(data: Path) -> Path:
     under TMPDIR, since every command on this data folder must find the same one."""
     name = hashlib.blake2b(os.fsencode(data.resolve()), digest_size=6).hexdigest()
     return Path("/tmp") / f"citefirst-{os.getuid()}-{name}"
+
+
+@contextmanager
+def metrics_dir(data: Path) -> Iterator[Path]:
+    """Where the processes share their metrics for as long as they run. In memory where that can be: the files are
+    mapped, and on a full disk the kernel would kill who writes to them."""
+    folder = MEMORY / f"{socket_dir(data).name}-metrics"
+    shutil.rmtree(folder, ignore_errors=True)  # of one that was killed
+    try:
+        folder.mkdir(mode=0o700)
+    except OSError:  # no such memory here, or someone else's folder
+        folder = data / "run" / "metrics"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700, parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def bundled_database_url(data: Path) -> str:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import socket
 import sys
 import threading
@@ -63,11 +62,12 @@ class Up:
         """Returns once it was asked to stop and all is stopped. Raises UpError, EmbeddedError."""
         for number in (SIGINT, SIGTERM, SIGHUP):
             signal(number, lambda *_: self.stopping.set())
-        with only_one(self.data), listen(self.options.host, self.options.port) as listener:
+        at = self.options.host, self.options.port
+        with only_one(self.data), listen(*at) as listener, places.metrics_dir(self.data) as metrics:
             try:
                 self.say(f"Citefirst, with its data in {self.data}")
                 queue = self._look_outside()
-                self._serve(listener, self._supervisor(), sample=queue and self.options.sample)
+                self._serve(listener, self._supervisor(metrics), sample=queue and self.options.sample)
             finally:
                 self.servers.stop()
 
@@ -135,10 +135,7 @@ class Up:
             if time.monotonic() > give_up:
                 raise UpError(f"Not ready after {READY_PATIENCE:.0f} s: {reason}. See {self.data / 'logs'}")
 
-    def _supervisor(self) -> Supervisor:
-        metrics = self.data / "run" / "metrics"
-        shutil.rmtree(metrics, ignore_errors=True)
-        metrics.mkdir(parents=True)
+    def _supervisor(self, metrics: Path) -> Supervisor:
         for name in ("logs", "files", "lexical"):
             make_private(self.data / name)
         environment = os.environ | {

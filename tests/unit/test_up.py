@@ -3,7 +3,7 @@ import socket
 
 import pytest
 
-from qa_site import up
+from qa_site import places, up
 from qa_site.commandline import take_data_option
 from qa_site.errors import UpError
 
@@ -57,3 +57,22 @@ def test_what_documents_say_is_for_their_owner_alone(tmp_path):
     for name in ("files", "lexical"):
         up.make_private(tmp_path / name)
         assert (tmp_path / name).stat().st_mode & 0o777 == 0o700
+
+
+def test_metrics_are_shared_where_a_full_disk_does_not_reach(tmp_path, monkeypatch):
+    (tmp_path / "memory").mkdir()
+    monkeypatch.setattr(places, "MEMORY", tmp_path / "memory")
+    with places.metrics_dir(tmp_path) as folder:
+        assert folder.parent == tmp_path / "memory"
+        assert folder.stat().st_mode & 0o777 == 0o700
+    assert not folder.exists()
+    monkeypatch.setattr(places, "MEMORY", tmp_path / "nowhere")
+    with places.metrics_dir(tmp_path) as folder:
+        assert folder == tmp_path / "run" / "metrics"
+
+
+def test_metrics_of_a_killed_start_are_dropped(tmp_path):
+    with places.metrics_dir(tmp_path) as folder:
+        (folder / "counter_4711.db").touch()
+        with places.metrics_dir(tmp_path) as again:
+            assert list(again.iterdir()) == []
