@@ -6,6 +6,8 @@ that of its last one (`SEQ-0`), so that another process can serve them and a Red
 
 import asyncio
 import logging
+import math
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -87,6 +89,9 @@ class RunLog:
 BREATH = 0.1
 """Seconds between two copies, so that the frames of all streams go together."""
 
+RECENTLY = 5.0
+"""Seconds after a failed copy for which Redis is taken to be away."""
+
 
 # Frames are added only right behind those that are there: a process that has taken a run over has gone on already,
 # and after a loss of data half a stream must not pass for a whole one. For each run: where it should stand, where it
@@ -126,13 +131,19 @@ class Copier:
     """Copies the logs of a process' runs to their Redis streams, what has come of all of them in one call: a call for
     each run cost as much as reading its model's answer."""
 
-    def __init__(self, redis: "Redis", *, timeout: float = 0.5) -> None:
+    def __init__(
+        self, redis: "Redis", *, timeout: float = 0.5, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.append = redis.register_script(_APPEND)
         self.timeout = timeout
-        self.failed = False
-        """Whether the last call did."""
+        self._clock, self._failed_at = clock, -math.inf
         self._copies: set[Copy] = set()
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether the last call did, a moment ago: what was longer ago may be over."""
+        return self._clock() - self._failed_at < RECENTLY
 
     def start(self, log: RunLog, *, on_lost: Callable[[], None], on_failed: Callable[[], None]) -> Copy:
         """Copies `log` until it ends. A stream that another process has taken over refuses the copy, and `on_lost` is
@@ -186,11 +197,11 @@ class Copier:
             async with asyncio.timeout(self.timeout):
                 ended = await self.append(keys, values)
         except (RedisError, OSError, TimeoutError) as error:
-            self.failed = True
+            self._failed_at = self._clock()
             for copy, _ in due:
                 self._give_up(copy, repr(error))
             return
-        self.failed = False
+        self._failed_at = -math.inf
         for (copy, (count, _)), at in zip(due, ended, strict=True):
             self._settle(copy, copy.after + count, at)
 

@@ -83,3 +83,15 @@ async def test_frames_that_are_no_json_fail_their_run_alone(redis, copier):
     await good.copy.over.wait()
     assert (bad.said, good.said) == (["failed"], [])
     assert await stored_frames(redis, good.log.run) == good.log.frames
+
+
+async def test_a_failure_of_long_ago_says_nothing_of_redis_now(tmp_path):
+    now = [0.0]
+    async with Redis.from_url(f"unix://{tmp_path}/nobody.sock") as away:
+        copier = Copier(away, clock=lambda: now[0])
+        run = Told(copier, a_log())
+        await run.copy.over.wait()
+        assert (run.said, copier.failed) == (["failed"], True)
+        now[0] += 60
+        assert not copier.failed
+        await copier.aclose()
