@@ -31,6 +31,8 @@ os.environ["SECRET_KEY"] = "of-the-tests-alone-and-long-enough-for-the-checks"
 os.environ["DJANGO_SETTINGS_MODULE"] = "qa_site.settings"
 # The settings are read here, before pytest-django sets Django up; pools find its database by DATABASE_URL.
 settings.DATABASES["default"]["TEST"] = {"NAME": places.DATABASE_NAME}
+# The usual hash takes a quarter of a second on purpose, and a test makes several users.
+settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
 
 
 ORDER = ("unit", "integration", "acceptance", "browser")
