@@ -23,7 +23,7 @@ from retrieval.lexical.analysis import (
     weighted,
 )
 from retrieval.lexical.stopwords import LANGUAGES
-from retrieval.lexical.typos import corrections
+from retrieval.lexical.typos import corrections, joined, parts
 from retrieval.passages import Hit, Ranking
 
 Word = tuple[str, str]
@@ -206,12 +206,19 @@ class TantivyIndex:
         return Query.boolean_query([(Occur.Should, one) for one in each])
 
     def _words(self, searcher: Searcher, query: str, language: str, allowed: Query) -> dict[Word, Query]:
-        """The question's words; one that no readable chunk has is also looked for as its likely spellings."""
+        """The question's words; one that no readable chunk has is also looked for as its likely spellings, or as a
+        name and a number."""
         name = field(language)
         terms = self._rarest(searcher, name, query_terms(query, language))
         words = {(name, term): self._term(name, term) for term in terms}
-        for term in corrections(searcher, self._schema, name, terms, allowed):
+        known = (searcher, self._schema, name, terms, allowed)
+        for term in corrections(*known):
             words[name, term] = Query.boost_query(self._term(name, term), CORRECTED)
+        for term in joined(*known):  # what two words ask for
+            words[name, term] = Query.boost_query(self._term(name, term), 2 * CORRECTED)
+        for pair in parts(*known):
+            both = [(Occur.Must, self._term(name, term)) for term in query_terms(pair, language)]
+            words[name, pair] = Query.boost_query(Query.boolean_query(both), CORRECTED)
         return words
 
     @staticmethod

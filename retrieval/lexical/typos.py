@@ -3,9 +3,11 @@
 The naive way is a fuzzy query for every word: it finds `form` for `farm`, scores all matches alike and
 walks the whole dictionary. Here only a word that would otherwise find nothing is corrected, to words that
 begin like it, and only to words that the asker's own collections hold: a spelling tells nothing of the
-others."""
+others. Names with a number are written apart or as one, `RFC 7231` and `RFC7231`, and found either way."""
 
+import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from tantivy import Occur, Query, Schema, Searcher
 
@@ -14,6 +16,7 @@ MOST_SPELLINGS = 2  # spellings tried for each
 MOST_TRIED = 12  # candidates looked up for each
 SHORTEST = 4
 BEGINNING = 2  # letters taken as typed right
+_NUMBERED = re.compile(r"([^\W\d_]{2,})(\d+)")
 RARE = 64  # a word in more chunks than this is taken as known without counting the readable ones
 
 
@@ -27,10 +30,27 @@ def corrections(
     for term in unknown:
         if corrected >= MOST_WORDS:
             break
-        if not _readable(searcher, schema, name, term, allowed):
+        if not _readable(searcher, schema, name, [term], allowed):
             corrected += 1
             found.extend(_spellings(searcher, schema, name, term, allowed))
     return [term for term in dict.fromkeys(found) if term not in terms]
+
+
+def parts(searcher: Searcher, schema: Schema, name: str, terms: Sequence[str], allowed: Query) -> list[str]:
+    """`rfc 7231` for each term such as `rfc7231` that does not stand within `allowed`."""
+    numbered = [found for term in terms if (found := _NUMBERED.fullmatch(term))][:MOST_WORDS]
+    return [
+        f"{found[1]} {found[2]}"
+        for found in numbered
+        if not _readable(searcher, schema, name, [found[0]], allowed)
+    ]
+
+
+def joined(searcher: Searcher, schema: Schema, name: str, terms: Sequence[str], allowed: Query) -> list[str]:
+    """`rfc7231`, where it stands within `allowed`, for each `rfc` before a `7231` that do not stand there together."""
+    pairs = [pair for pair in pairwise(terms) if pair[0].isalpha() and pair[1].isdigit()][:MOST_WORDS]
+    found = (pair for pair in pairs if _readable(searcher, schema, name, ["".join(pair)], allowed))
+    return ["".join(pair) for pair in found if not _readable(searcher, schema, name, pair, allowed)]
 
 
 def _spellings(searcher: Searcher, schema: Schema, name: str, term: str, allowed: Query) -> list[str]:
@@ -48,18 +68,18 @@ def _spellings(searcher: Searcher, schema: Schema, name: str, term: str, allowed
     for steps, _, word in near[:MOST_TRIED]:
         if len(readable) == MOST_SPELLINGS or (readable and steps > readable[0][0]):
             break
-        if _readable(searcher, schema, name, word, allowed):
+        if _readable(searcher, schema, name, [word], allowed):
             readable.append((steps, word))
     return [word for _, word in readable]
 
 
-def _readable(searcher: Searcher, schema: Schema, name: str, term: str, allowed: Query) -> bool:
-    """Whether a readable chunk has the term."""
-    frequency = searcher.doc_freq(name, term)
-    if frequency == 0 or frequency > RARE:
+def _readable(searcher: Searcher, schema: Schema, name: str, terms: Sequence[str], allowed: Query) -> bool:
+    """Whether a readable chunk has the terms."""
+    frequency = min(searcher.doc_freq(name, term) for term in terms)
+    if frequency == 0 or (frequency > RARE and len(terms) == 1):
         return frequency > 0
-    wanted = Query.term_query(schema, name, term, index_option="freq")
-    both = Query.boolean_query([(Occur.Must, wanted), (Occur.Must, allowed)])
+    wanted = [Query.term_query(schema, name, term, index_option="freq") for term in terms]
+    both = Query.boolean_query([(Occur.Must, query) for query in (*wanted, allowed)])
     return bool(searcher.search(both, 1, count=False).hits)
 
 

@@ -126,6 +126,42 @@ def test_a_misspelt_word_finds_the_right_one(typed, written):
     assert index.search(typed, ALL, 5).chunks == (1,)
 
 
+@pytest.mark.parametrize(
+    ("typed", "written"),
+    [
+        ("RFC7231", "RFC 7231"),
+        ("rfc7231?", "RFC 7231"),
+        ("ISO27001", "ISO/IEC 27001"),
+        ("DIN4102-1", "DIN 4102-1"),
+        ("Windows11", "Windows 11"),
+        ("RFC 7231", "RFC7231"),
+        ("ISO 27001:2013", "ISO27001:2013"),
+    ],
+)
+def test_a_name_with_a_number_is_found_written_apart_or_as_one(typed, written):
+    index = TantivyIndex()
+    others = ["RFC 2616", "ISO 9001", "DIN 276", "Windows 10", "room 7231", "page 27001"]
+    texts = [f"see {written} for it", *(f"see {other} for it" for other in others)]
+    index.replace([], [chunk(n, text) for n, text in enumerate(texts, 1)])
+    assert index.search(typed, ALL, 5).chunks[:1] == (1,)
+
+
+def test_a_name_with_a_number_that_is_known_is_not_taken_apart():
+    index = TantivyIndex()
+    index.replace([], [chunk(1, "RFC7231"), chunk(2, "RFC 7231"), chunk(3, "rfc9110 RFC 9110")])
+    assert index.search("RFC7231", ALL, 5).chunks == (1,)
+    assert index.search("7231", ALL, 5).chunks == (2,)
+    assert set(index.search("RFC 9110", ALL, 5).chunks) == {2, 3}
+
+
+def test_the_parts_of_a_name_must_stand_in_what_may_be_read():
+    index = TantivyIndex()
+    index.replace([], [chunk(1, "RFC 7231", BOARD), chunk(2, "an RFC"), chunk(3, "RFC7231", BOARD)])
+    people = AccessScope(frozenset({PEOPLE}))
+    assert index.search("RFC7231", people, 5).chunks == ()
+    assert index.search("RFC 7231", people, 5).chunks == (2,)
+
+
 def test_a_word_that_is_known_is_not_corrected():
     index = TantivyIndex()
     index.replace([], [chunk(1, "the form"), chunk(2, "the farm")])
