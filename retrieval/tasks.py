@@ -135,13 +135,23 @@ def tidy_vectors() -> None:
 def stalled() -> list[UUID]:
     """Documents under way that no worker is at."""
     now = timezone.now()
-    at_work = Q(status__in=[_Status.PARSING, _Status.EMBEDDING], heartbeat_at__lt=now - STALLED)
-    waiting = Q(status=_Status.QUEUED, heartbeat_at__lt=now - FORGOTTEN)
-    found = (
-        Document.objects.filter(at_work | waiting).order_by("created_at").values_list("pk", flat=True)[:500]
-    )
+    silent = Document.objects.filter(heartbeat_at__lt=now - STALLED)
+    found = Q(status__in=[_Status.PARSING, _Status.EMBEDDING])
+    waiting = Q(status=_Status.QUEUED)
+    if silent.filter(waiting).exists():
+        found |= waiting if _queue_is_empty() else waiting & Q(heartbeat_at__lt=now - FORGOTTEN)
+    ids = silent.filter(found).order_by("created_at").values_list("pk", flat=True)[:500]
     held = _locks_held()
-    return [document_id for document_id in found if indexing.lock_key(document_id) not in held]
+    return [document_id for document_id in ids if indexing.lock_key(document_id) not in held]
+
+
+def _queue_is_empty() -> bool:
+    """Whether nothing waits for a worker, nor with one for its time, but the sweep that asks: then what the database
+    knows as waiting was lost, as after a restart of Redis."""
+    with index.app.connection_for_read() as broker:
+        channel = broker.default_channel
+        waiting = channel.client.llen(settings.CELERY_TASK_DEFAULT_QUEUE)
+        return bool(waiting == 0 and channel.client.hlen(channel.unacked_key) <= 1)
 
 
 def _locks_held() -> set[int]:

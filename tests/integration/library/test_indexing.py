@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import psycopg
 import pytest
+from django.conf import settings
 from django.db import connection, connections
 from django.utils import timezone
 
@@ -286,6 +287,33 @@ def test_a_document_that_the_queue_lost_is_found_after_some_minutes(add):
     assert tasks.stalled() == []
     stall(document, minutes=6)
     assert tasks.stalled() == [document.pk]
+
+
+@pytest.fixture
+def broker():
+    with tasks.index.app.connection_for_write() as connected:
+        channel = connected.default_channel
+        channel.client.delete(settings.CELERY_TASK_DEFAULT_QUEUE, channel.unacked_key)
+        yield channel
+        channel.client.delete(settings.CELERY_TASK_DEFAULT_QUEUE, channel.unacked_key)
+
+
+def test_where_the_queue_is_empty_a_document_in_it_is_found_at_once(add, broker):
+    document = add(FIRST, index=False)
+    stall(document, seconds=30)
+    assert tasks.stalled() == []
+    broker.client.delete(settings.CELERY_TASK_DEFAULT_QUEUE)
+    assert tasks.stalled() == [document.pk]
+    stall(document, seconds=10)
+    assert tasks.stalled() == []
+
+
+def test_a_document_that_a_worker_keeps_for_later_is_not_lost(add, broker):
+    document = add(FIRST, index=False)
+    stall(document, seconds=30)
+    broker.client.delete(settings.CELERY_TASK_DEFAULT_QUEUE)
+    broker.client.hset(broker.unacked_key, mapping={"the sweep": "", "the document": ""})
+    assert tasks.stalled() == []
 
 
 def test_the_sweeper_removes_files_that_nobody_needs(add, original):
