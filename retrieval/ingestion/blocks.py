@@ -15,7 +15,7 @@ _UNWANTED = re.compile(
     "[\x00-\x08\x0b\x0e-\x1f\x7f\x80-\x84\x86-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\ufff9-\ufffb\ufffe\uffff\ud800-\udfff]"
 )
 _TERMINAL = re.compile("\x1b\\[[0-9;]*[A-Za-z]")
-_BREAKS = re.compile("\r\n?|[\x0c\x85\u2028\u2029]")
+_BREAKS = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _SPACES = re.compile("[^\\S\n]+")
 _MANY_BREAKS = re.compile(r"\n{3,}")
 
@@ -71,7 +71,7 @@ def clean(text: str) -> str:
 
 def tidy(text: str) -> str:
     """A paragraph: clean, runs of spaces are one, no spaces around line ends."""
-    lines = (_SPACES.sub(" ", line).strip() for line in clean(text).replace("\v", "\n").split("\n"))
+    lines = (_SPACES.sub(" ", line).strip() for line in clean(text).split("\n"))
     return _MANY_BREAKS.sub("\n\n", "\n".join(lines)).strip()
 
 

@@ -1,6 +1,6 @@
 """Word's tables, text boxes, content controls and formulas, as Word writes them."""
 
-from retrieval.ingestion.blocks import HEADING, TABLE, TEXT
+from retrieval.ingestion.blocks import HEADING, ITEM, TABLE, TEXT
 from retrieval.ingestion.parsing import parse
 from tests.unit.ingestion import samples
 
@@ -12,9 +12,11 @@ NAMES = (
 HEAD = '<w:pPr><w:outlineLvl w:val="0"/></w:pPr>'
 
 
-def blocks(body: str) -> list[tuple[str, str]]:
+def blocks(body: str, **parts: str) -> list[tuple[str, str]]:
+    """Of a document with such a body and, by their names, such other parts."""
     document = f"<w:document {NAMES}><w:body>{body}</w:body></w:document>"
-    read = parse(samples.zipped({"word/document.xml": document}), "a.docx")
+    others = {f"word/{name}.xml": f"<w:{name} {NAMES}>{part}</w:{name}>" for name, part in parts.items()}
+    read = parse(samples.zipped({"word/document.xml": document, **others}), "a.docx")
     return [(block.kind, block.text) for block in read.blocks]
 
 
@@ -81,3 +83,96 @@ def test_formulas_and_paragraphs_that_were_moved_here_are_read():
     formula = "<m:oMath><m:r><m:t>E=mc</m:t></m:r></m:oMath>"
     moved = f"<w:moveFrom>{paragraph('Old')}</w:moveFrom><w:moveTo>{paragraph('New')}</w:moveTo>"
     assert blocks(paragraph("So ", more=formula) + moved) == [(TEXT, "So E=mc"), (TEXT, "New")]
+
+
+def test_notes_stand_under_the_heading_of_what_they_are_about():
+    note = '<w:r><w:footnoteReference w:id="2"/></w:r>'
+    body = paragraph("Leave", HEAD) + paragraph("25 days", more=note) + paragraph("Pay", HEAD)
+    footnotes = "".join(f'<w:footnote w:id="{n}">{paragraph(f"Note {n}.")}</w:footnote>' for n in (2, 3))
+    assert blocks(body, footnotes=footnotes) == [
+        (HEADING, "Leave"),
+        (TEXT, "25 days"),
+        (TEXT, "Note 2."),
+        (HEADING, "Pay"),
+        (TEXT, "Note 3."),
+    ]
+
+
+def test_hidden_text_and_the_table_of_contents_are_left_out():
+    hidden = "<w:r><w:rPr><w:vanish/></w:rPr><w:t>Secret</w:t></w:r>"
+    shown = '<w:r><w:rPr><w:vanish w:val="0"/></w:rPr><w:t> and more</w:t></w:r>'
+    gallery = '<w:sdtPr><w:docPartObj><w:docPartGallery w:val="Table of Contents"/></w:docPartObj></w:sdtPr>'
+    contents = f"<w:sdt>{gallery}<w:sdtContent>{paragraph('Leave 3')}</w:sdtContent></w:sdt>"
+    old = paragraph("Pay 4", '<w:pPr><w:pStyle w:val="TOC1"/></w:pPr>')
+    styles = '<w:style w:styleId="TOC1"><w:name w:val="toc 1"/></w:style>'
+    assert blocks(contents + old + paragraph("Text", more=hidden + shown), styles=styles) == [
+        (TEXT, "Text and more")
+    ]
+
+
+def test_a_table_of_one_cell_is_a_frame():
+    inside = f"<w:tc>{paragraph('Leave', HEAD)}{paragraph('25 days')}</w:tc>"
+    assert blocks(f"<w:tbl>{row(inside)}</w:tbl>") == [(HEADING, "Leave"), (TEXT, "25 days")]
+
+
+LEVELS = (
+    '<w:lvl w:ilvl="0"><w:start w:val="1"/><w:numFmt w:val="decimal"/><w:lvlText w:val="%1."/></w:lvl>'
+    '<w:lvl w:ilvl="1"><w:start w:val="1"/><w:numFmt w:val="decimal"/><w:lvlText w:val="%1.%2"/></w:lvl>'
+    '<w:lvl w:ilvl="2"><w:start w:val="3"/><w:numFmt w:val="lowerRoman"/><w:lvlText w:val="(%3)"/></w:lvl>'
+)
+NUMBERS = (
+    f'<w:abstractNum w:abstractNumId="7">{LEVELS}</w:abstractNum>'
+    '<w:abstractNum w:abstractNumId="8"><w:lvl w:ilvl="0"><w:numFmt w:val="bullet"/>'
+    '<w:lvlText w:val="•"/></w:lvl></w:abstractNum>'
+    '<w:num w:numId="1"><w:abstractNumId w:val="7"/></w:num>'
+    '<w:num w:numId="2"><w:abstractNumId w:val="8"/></w:num>'
+    '<w:num w:numId="3"><w:abstractNumId w:val="7"/>'
+    '<w:lvlOverride w:ilvl="0"><w:startOverride w:val="1"/></w:lvlOverride></w:num>'
+)
+
+
+def listed(text: str, number: int, level: int = 0, more: str = "") -> str:
+    inside = f'<w:numPr><w:ilvl w:val="{level}"/><w:numId w:val="{number}"/></w:numPr>{more}'
+    return paragraph(text, f"<w:pPr>{inside}</w:pPr>")
+
+
+def test_headings_and_clauses_have_the_numbers_that_word_shows():
+    outline = '<w:outlineLvl w:val="0"/>'
+    body = [
+        listed("Leave", 1, 0, outline),
+        listed("Annual", 1, 1),
+        listed("Sick", 1, 1),
+        listed("with a note", 1, 2),
+        listed("without one", 1, 2),
+        listed("Pay", 1, 0, outline),
+        listed("Monthly", 1, 1),
+        listed("By bank", 2),
+        listed("Another list", 3),
+        listed("No list", 0),
+    ]
+    assert blocks("".join(body), numbering=NUMBERS) == [
+        (HEADING, "1. Leave"),
+        (ITEM, "  1.1 Annual"),
+        (ITEM, "  1.2 Sick"),
+        (ITEM, "    (iii) with a note"),
+        (ITEM, "    (iv) without one"),
+        (HEADING, "2. Pay"),
+        (ITEM, "  2.1 Monthly"),
+        (ITEM, "- By bank"),
+        (ITEM, "1. Another list"),
+        (TEXT, "No list"),
+    ]
+
+
+def test_a_style_may_number_its_headings():
+    styles = (
+        '<w:style w:styleId="Base"><w:pPr><w:numPr><w:numId w:val="1"/></w:numPr></w:pPr></w:style>'
+        '<w:style w:styleId="H1"><w:name w:val="heading 1"/><w:basedOn w:val="Base"/></w:style>'
+        '<w:style w:styleId="H2"><w:name w:val="heading 2"/><w:basedOn w:val="H1"/></w:style>'
+    )
+    heads = [
+        paragraph(text, f'<w:pPr><w:pStyle w:val="{style}"/></w:pPr>')
+        for text, style in [("A", "H1"), ("B", "H2"), ("C", "H2"), ("D", "H1"), ("E", "H2")]
+    ]
+    found = [text for _, text in blocks("".join(heads), numbering=NUMBERS, styles=styles)]
+    assert found == ["1. A", "1.1 B", "1.2 C", "2. D", "2.1 E"]
