@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 import pypdfium2
@@ -12,6 +12,7 @@ import pypdfium2.raw as pdfium
 from retrieval.errors import DocumentDamaged, DocumentEmpty, DocumentEncrypted, DocumentTooLarge
 from retrieval.ingestion.blocks import HEADING, ITEM, TEXT, Block, Limits, ParsedDocument, one_line, tidy
 from retrieval.ingestion.parsing import ocr
+from retrieval.ingestion.parsing.pdf_lines import Line, lines_of
 
 SCANNED = "No text was found: scanned? Run it through text recognition (OCR) first."
 _EDGE = 3  # lines at a page's top and bottom among which repeated headers and footers are looked for
@@ -25,19 +26,6 @@ _PAGE_NUMBER = re.compile(r"^(?:page\s*)?[-–]?\s*\d{1,5}\s*(?:(?:of|/)\s*\d{1,
 _JUNK_TITLE = re.compile(r"^(untitled|microsoft|document\d*|slide \d)|\.\w{2,5}$|^\W*$", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """`size` is the font's in points; `top` is of the first character and `bottom` of the last, from the
-    page's foot; a line that ends in a hyphen comes with the next, joined by U+FFFE."""
-
-    page: int
-    text: str
-    size: float
-    top: float = 0
-    bottom: float = 0
-    right: float = 0
-
-
 def parse_pdf(data: bytes, limits: Limits) -> ParsedDocument:
     try:
         document = pypdfium2.PdfDocument(data)
@@ -47,6 +35,7 @@ def parse_pdf(data: bytes, limits: Limits) -> ParsedDocument:
             raise DocumentEncrypted(reason) from error
         raise DocumentDamaged("The PDF is damaged: it cannot be opened.") from error
     with document:
+        document.init_forms()  # else fields are not drawn whose writer has not done so
         return _parse(document, limits)
 
 
@@ -54,10 +43,10 @@ def _parse(document: pypdfium2.PdfDocument, limits: Limits) -> ParsedDocument:
     count = len(document)
     if count > limits.pages:
         raise DocumentTooLarge(f"The PDF has {count:,} pages, over the limit of {limits.pages:,}.")
-    pages: list[list[_Line]] = []
+    pages: list[list[Line]] = []
     characters = 0
     for number in range(1, count + 1):
-        pages.append(_lines(document, number))
+        pages.append(lines_of(document, number))
         characters += sum(len(line.text) for line in pages[-1])
         if characters > limits.characters:
             raise DocumentTooLarge(f"The PDF has more than {limits.characters:,} characters of text.")
@@ -73,7 +62,7 @@ def _parse(document: pypdfium2.PdfDocument, limits: Limits) -> ParsedDocument:
 
 
 def _recognised(
-    document: pypdfium2.PdfDocument, pages: list[list[_Line]], limits: Limits
+    document: pypdfium2.PdfDocument, pages: list[list[Line]], limits: Limits
 ) -> tuple[list[int], tuple[str, ...]]:
     """Fills in the text of scanned pages where it can be recognised; gives the pages (from 1) that have none, and what
     an administrator should know."""
@@ -82,60 +71,12 @@ def _recognised(
         return without, ()
     read = ocr.recognise(document, without, seconds=limits.ocr_seconds, languages=limits.ocr_languages)
     for number, lines in read.lines.items():
-        pages[number - 1] = [_Line(number, text, 0) for text in lines]
+        pages[number - 1] = [Line(number, text, 0) for text in lines]
     note = read.note(len(pages))
     return [number for number in without if number not in read.lines], (note,) if note else ()
 
 
-def _lines(document: pypdfium2.PdfDocument, number: int) -> list[_Line]:
-    """A page's lines in reading order; a page that is broken has none."""
-    try:
-        page = document[number - 1]
-        text_page = page.get_textpage()
-    except pypdfium2.PdfiumError:
-        return []
-    lines: list[_Line] = []
-    place = 0
-    for raw in text_page.get_text_range().split("\n"):
-        text = raw.strip()
-        if any(char.isalnum() for char in text):
-            first = place + len(raw) - len(raw.lstrip())
-            _append(lines, text_page, number, text, first)
-        place += len(raw) + 1
-    text_page.close()
-    page.close()
-    return lines
-
-
-def _append(lines: list[_Line], text_page: pypdfium2.PdfTextPage, page: int, text: str, first: int) -> None:
-    """Adds a line, or joins it to the one before when it stands right of that (a raised "2" breaks a
-    line)."""
-    index = pdfium.FPDFText_GetCharIndexFromTextIndex(text_page, first)
-    begin = _box(text_page, index)
-    end = _box(text_page, pdfium.FPDFText_GetCharIndexFromTextIndex(text_page, first + len(text) - 1))
-    before = lines[-1] if lines else None
-    middle = (begin.top + begin.bottom) / 2
-    if (
-        before
-        and before.bottom < middle < before.bottom + 1.3 * before.size
-        and begin.left >= before.right - 1
-    ):
-        lines[-1] = replace(before, text=f"{before.text} {text}", right=end.right)
-        return
-    size = pdfium.FPDFText_GetFontSize(text_page, index)
-    height = begin.top - begin.bottom
-    # Some writers scale a font of one point by a matrix: then the height of a character tells.
-    seen = height / 1.2 if size <= 2 and height > 2 else size
-    lines.append(_Line(page, text, seen, begin.top, end.bottom, end.right))
-
-
-def _box(text_page: pypdfium2.PdfTextPage, index: int) -> pdfium.FS_RECTF:
-    box = pdfium.FS_RECTF()
-    pdfium.FPDFText_GetLooseCharBox(text_page, index, box)
-    return box
-
-
-def _without_repeats(pages: Sequence[list[_Line]]) -> list[list[_Line]]:
+def _without_repeats(pages: Sequence[list[Line]]) -> list[list[Line]]:
     """The pages without headers, footers and page numbers: what stands at the edge of most pages."""
     full = [lines for lines in pages if lines]
     seen = Counter(key for lines in full for key in {_key(line) for line in _edges(lines)})
@@ -146,21 +87,21 @@ def _without_repeats(pages: Sequence[list[_Line]]) -> list[list[_Line]]:
     ]
 
 
-def _at_edge(place: int, lines: list[_Line]) -> bool:
+def _at_edge(place: int, lines: list[Line]) -> bool:
     edge = min(_EDGE, max(1, len(lines) // 3))
     return place < edge or place >= len(lines) - edge
 
 
-def _edges(lines: list[_Line]) -> list[_Line]:
+def _edges(lines: list[Line]) -> list[Line]:
     return [line for place, line in enumerate(lines) if _at_edge(place, lines)]
 
 
-def _key(line: _Line) -> str:
+def _key(line: Line) -> str:
     """The line without a page number before or after it."""
     return _NUMBER.sub("", line.text)
 
 
-def _repeated(line: _Line, often: set[str]) -> bool:
+def _repeated(line: Line, often: set[str]) -> bool:
     return _key(line) in often or bool(_PAGE_NUMBER.match(line.text))
 
 
@@ -175,7 +116,7 @@ class _Style:
     breaks_words: bool
 
 
-def _style(lines: Sequence[_Line]) -> _Style:
+def _style(lines: Sequence[Line]) -> _Style:
     sizes: Counter[float] = Counter()
     for line in lines:
         sizes[_rounded(line.size)] += len(line.text)
@@ -187,7 +128,7 @@ def _style(lines: Sequence[_Line]) -> _Style:
     return _Style(levels, words, broken > 0.03 * len(lines))
 
 
-def _blocks(pages: Sequence[list[_Line]]) -> Iterator[Block]:
+def _blocks(pages: Sequence[list[Line]]) -> Iterator[Block]:
     style = _style([line for lines in pages for line in lines])
     for lines in pages:
         parts = [part for line in lines for part in line.text.split("\ufffe")]
@@ -200,8 +141,8 @@ def _rounded(size: float) -> float:
     return round(size * 2) / 2
 
 
-def _paragraphs(lines: Sequence[_Line], levels: dict[float, int]) -> Iterator[list[_Line]]:
-    held: list[_Line] = []
+def _paragraphs(lines: Sequence[Line], levels: dict[float, int]) -> Iterator[list[Line]]:
+    held: list[Line] = []
     for line in lines:
         if held and _begins(held[-1], line, levels):
             yield held
@@ -211,7 +152,7 @@ def _paragraphs(lines: Sequence[_Line], levels: dict[float, int]) -> Iterator[li
         yield held
 
 
-def _begins(before: _Line, line: _Line, levels: dict[float, int]) -> bool:
+def _begins(before: Line, line: Line, levels: dict[float, int]) -> bool:
     """Whether a new paragraph, item or heading begins with this line."""
     if _level(before, levels) != _level(line, levels) or _BULLET.match(line.text):
         return True
@@ -221,14 +162,14 @@ def _begins(before: _Line, line: _Line, levels: dict[float, int]) -> bool:
     return gap > 0.85 * max(line.size, 1)
 
 
-def _level(line: _Line, levels: dict[float, int]) -> int:
+def _level(line: Line, levels: dict[float, int]) -> int:
     """1 to 4 for what is set larger than the text and is short, else 0."""
     if len(line.text) > 150 or not any(char.isalpha() for char in line.text):
         return 0
     return levels.get(_rounded(line.size), 0)
 
 
-def _block(group: list[_Line], style: _Style, width: int) -> Block:
+def _block(group: list[Line], style: _Style, width: int) -> Block:
     level = _level(group[0], style.levels)
     page = group[0].page
     heading = one_line(" ".join(line.text for line in group))

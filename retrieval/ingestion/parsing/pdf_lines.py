@@ -1,0 +1,149 @@
+"""The lines of a PDF's page in reading order, with what was filled into its form."""
+
+import math
+from collections import Counter
+from contextlib import closing
+from dataclasses import dataclass, replace
+
+import pypdfium2
+import pypdfium2.raw as pdfium
+
+_FILLED_IN = {pdfium.FPDF_ANNOT_WIDGET, pdfium.FPDF_ANNOT_FREETEXT, pdfium.FPDF_ANNOT_STAMP}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """`size` is the font's in points; `top` is of the first character and `bottom` of the last, from the
+    page's foot as the text stands upright; a line that ends in a hyphen comes with the next, joined by U+FFFE."""
+
+    page: int
+    text: str
+    size: float
+    top: float = 0
+    bottom: float = 0
+    left: float = 0
+    right: float = 0
+    turned: int = 0  # quarters of a circle
+
+
+@dataclass(frozen=True, slots=True)
+class _Box:
+    left: float
+    right: float
+    top: float
+    bottom: float
+
+
+def lines_of(document: pypdfium2.PdfDocument, number: int) -> list[Line]:
+    """A page's lines; a page that is broken has none."""
+    try:
+        with closing(document[number - 1]) as page:
+            lines = _printed(page, number)
+            if not _is_filled_in(page):
+                return lines
+            pdfium.FPDFPage_Flatten(page, pdfium.FLAT_NORMALDISPLAY)
+        with closing(document[number - 1]) as page:  # what was flattened is seen by who opens it anew
+            return _with_answers(lines, _printed(page, number))
+    except pypdfium2.PdfiumError:
+        return []
+
+
+def _printed(page: pypdfium2.PdfPage, number: int) -> list[Line]:
+    text_page = page.get_textpage()
+    lines: list[Line] = []
+    place = 0
+    for raw in text_page.get_text_range().split("\n"):
+        text = raw.strip()
+        if any(char.isalnum() for char in text):
+            first = place + len(raw) - len(raw.lstrip())
+            _append(lines, _line(text_page, number, text, first))
+        place += len(raw) + 1
+    text_page.close()
+    return _without_size_in_margins(lines)
+
+
+def _without_size_in_margins(lines: list[Line]) -> list[Line]:
+    """What runs another way than most of the page is no heading, however large: a stamp along its edge."""
+    ways = Counter[int]()
+    for line in lines:
+        ways[line.turned] += len(line.text)
+    usual = max(ways, key=ways.__getitem__, default=0)
+    return [line if line.turned == usual else replace(line, size=0.0) for line in lines]
+
+
+def _line(text_page: pypdfium2.PdfTextPage, page: int, text: str, first: int) -> Line:
+    index = pdfium.FPDFText_GetCharIndexFromTextIndex(text_page, first)
+    turned = round(pdfium.FPDFText_GetCharAngle(text_page, index) / (math.pi / 2)) % 4
+    begin = _box(text_page, index, turned)
+    last = pdfium.FPDFText_GetCharIndexFromTextIndex(text_page, first + len(text) - 1)
+    end = _box(text_page, last, turned)
+    size = pdfium.FPDFText_GetFontSize(text_page, index)
+    height = begin.top - begin.bottom
+    # Some writers scale a font of one point by a matrix: then the height of a character tells.
+    seen = height / 1.2 if size <= 2 and height > 2 else size
+    return Line(page, text, seen, begin.top, end.bottom, begin.left, end.right, turned)
+
+
+def _append(lines: list[Line], line: Line) -> None:
+    """Adds a line, or joins it to the one before when it stands right of that (a raised "2" breaks a
+    line)."""
+    if lines and _goes_on(lines[-1], line):
+        lines[-1] = _joined(lines[-1], line)
+    else:
+        lines.append(line)
+
+
+def _goes_on(before: Line, line: Line) -> bool:
+    middle = _middle(line)
+    beside = before.bottom < middle < before.bottom + 1.3 * before.size
+    return beside and line.left >= before.right - 1
+
+
+def _middle(line: Line) -> float:
+    return (line.top + line.bottom) / 2
+
+
+def _joined(before: Line, line: Line) -> Line:
+    return replace(before, text=f"{before.text} {line.text}", right=line.right)
+
+
+def _box(text_page: pypdfium2.PdfTextPage, index: int, turned: int) -> _Box:
+    """The character's place, turned so that its text stands upright: a page that is shown turned has its text so."""
+    box = pdfium.FS_RECTF()
+    pdfium.FPDFText_GetLooseCharBox(text_page, index, box)
+    match turned:
+        case 1:
+            return _Box(-box.top, -box.bottom, box.right, box.left)
+        case 2:
+            return _Box(-box.right, -box.left, -box.bottom, -box.top)
+        case 3:
+            return _Box(box.bottom, box.top, -box.left, -box.right)
+        case _:
+            return _Box(box.left, box.right, box.top, box.bottom)
+
+
+def _is_filled_in(page: pypdfium2.PdfPage) -> bool:
+    """Whether a form or a typewriter's text lies on the page, which is none of its own text."""
+    for place in range(pdfium.FPDFPage_GetAnnotCount(page)):
+        annotation = pdfium.FPDFPage_GetAnnot(page, place)
+        kind = pdfium.FPDFAnnot_GetSubtype(annotation)
+        pdfium.FPDFPage_CloseAnnot(annotation)
+        if kind in _FILLED_IN:
+            return True
+    return False
+
+
+def _with_answers(printed: list[Line], both: list[Line]) -> list[Line]:
+    """What was filled in comes behind all that is printed, and is put beside its label, or else in its height."""
+    if [line.text for line in both[: len(printed)]] != [line.text for line in printed]:
+        return both
+    lines = list(printed)
+    for answer in both[len(printed) :]:
+        labels = [place for place, line in enumerate(lines) if _goes_on(line, answer)]
+        if labels:
+            nearest = max(labels, key=lambda place: lines[place].right)
+            lines[nearest] = _joined(lines[nearest], answer)
+        else:
+            below = (place for place, line in enumerate(lines) if line.top < _middle(answer))
+            lines.insert(next(below, len(lines)), answer)
+    return lines

@@ -1,0 +1,81 @@
+"""PDFs as programs write them beside plain pages: turned, stamped, filled in."""
+
+import pytest
+
+from retrieval.ingestion.blocks import HEADING, TEXT
+from retrieval.ingestion.parsing import parse
+
+WIDTH, HEIGHT = 600, 800
+LINES = [
+    (24, "Travel rules"),
+    (12, "Hotels cost 140 EUR at most in every city of the land,"),
+    (12, "And trains are booked in second class by the assistant."),
+]
+# Where a point of the page as it is shown lies on the page as it is stored, and how its text is turned there.
+TURNED = {
+    0: lambda x, y: (1, 0, 0, 1, x, y),
+    90: lambda x, y: (0, 1, -1, 0, WIDTH - y, x),
+    180: lambda x, y: (-1, 0, 0, -1, WIDTH - x, HEIGHT - y),
+    270: lambda x, y: (0, -1, 1, 0, y, HEIGHT - x),
+}
+
+
+def shown(size: int, text: str, x: int, y: int, turn: int = 0) -> str:
+    return f"/F1 {size} Tf {' '.join(map(str, TURNED[turn](x, y)))} Tm ({text}) Tj "
+
+
+def page(text: str, turn: int = 0, annotation: str = "", catalogue: str = "") -> bytes:
+    content = f"BT {text}ET"
+    answer = "/Tx BMC BT /F1 12 Tf 2 5 Td (Ann Miller) Tj ET EMC"
+    box = "/BBox [0 0 200 20] /Resources << /Font << /F1 4 0 R >> >>"
+    objects = [
+        f"<< /Type /Catalog /Pages 2 0 R {catalogue} >>",
+        "<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 {WIDTH} {HEIGHT}] /Rotate {turn} /Contents 5 0 R"
+        " /Resources << /Font << /F1 4 0 R >> >> /Annots [6 0 R] >>",
+        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+        f"<< /Length {len(content)} >> stream\n{content}\nendstream",
+        f"<< /Type /Annot /Rect [200 695 400 715] /F 4 {annotation} >>",
+        f"<< /Type /XObject /Subtype /Form {box} /Length {len(answer)} >> stream\n{answer}\nendstream",
+    ]
+    body = "".join(f"{number} 0 obj {one} endobj\n" for number, one in enumerate(objects, 1))
+    return f"%PDF-1.5\n{body}trailer << /Root 1 0 R >>".encode()
+
+
+def blocks(data: bytes) -> list[tuple[str, str]]:
+    return [(block.kind, block.text) for block in parse(data, "a.pdf").blocks]
+
+
+@pytest.mark.parametrize("turn", [0, 90, 180, 270])
+def test_a_page_that_is_shown_turned_is_read_as_it_is_shown(turn):
+    top = (HEIGHT if turn in {0, 180} else WIDTH) - 60
+    places = [top, top - 40, top - 55]
+    text = "".join(shown(*line, 50, place, turn) for line, place in zip(LINES, places, strict=True))
+    assert blocks(page(text, turn)) == [
+        (HEADING, "Travel rules"),
+        (TEXT, f"{LINES[1][1]} {LINES[2][1]}"),
+    ]
+
+
+def test_a_stamp_along_the_edge_is_no_heading():
+    text = "".join(
+        shown(12, line, 50, place) for (_, line), place in zip(LINES, (740, 725, 710), strict=True)
+    )
+    assert HEADING not in dict(blocks(page(text + shown(24, "arXiv 2103", 200, 570, 90))))
+
+
+@pytest.mark.parametrize(
+    ("annotation", "catalogue"),
+    [
+        ("/Subtype /Widget /FT /Tx /T (name) /AP << /N 7 0 R >>", "/AcroForm << /Fields [6 0 R] >>"),
+        (
+            "/Subtype /Widget /FT /Tx /T (name) /V (Ann Miller) /DA (/F1 12 Tf)",
+            "/AcroForm << /Fields [6 0 R] /DA (/F1 12 Tf) /DR << /Font << /F1 4 0 R >> >> >>",
+        ),
+        ("/Subtype /FreeText /AP << /N 7 0 R >>", ""),
+    ],
+)
+def test_what_was_filled_in_is_read_beside_its_label(annotation, catalogue):
+    text = shown(12, "Name of the employee:", 50, 700) + shown(12, "Date of hire: below.", 50, 600)
+    found = [text for _, text in blocks(page(text, 0, annotation, catalogue))]
+    assert found == ["Name of the employee: Ann Miller", "Date of hire: below."]
