@@ -17,6 +17,7 @@ from retrieval.ingestion.parsing.markdown import parse_markdown
 from retrieval.ingestion.parsing.opendocument import parse_epub, parse_opendocument
 from retrieval.ingestion.parsing.pdf import parse_pdf
 from retrieval.ingestion.parsing.pptx import parse_pptx
+from retrieval.ingestion.parsing.records import is_xml, parse_records
 from retrieval.ingestion.parsing.text import csv_delimiter, parse_csv, parse_text
 from retrieval.ingestion.parsing.xlsx import parse_xlsx
 
@@ -74,6 +75,8 @@ def _parse_text(text: str, suffix: str, limits: Limits) -> ParsedDocument:
     beginning = text[:4096]
     if suffix in _MARKDOWN_NAMES:
         return parse_markdown(text)
+    if is_xml(beginning):
+        return parse_records(text)
     if is_html(beginning, suffix):
         return parse_html(text)
     refuse_mail(beginning)

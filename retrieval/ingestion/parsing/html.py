@@ -60,6 +60,16 @@ class _Converter(MarkdownConverter):
 
     convert_th = convert_td
 
+    def convert_ol(self, el: Tag, text: str, parent_tags: set[str]) -> str:
+        """Lists that follow each other stay apart, else the second goes on with the numbers of the first."""
+        converted: str = super().convert_ol(el, text, parent_tags)  # type: ignore[misc]
+        after = el.find_next_sibling()
+        if after is None or after.name not in {"ol", "ul"} or "li" in parent_tags:
+            return converted
+        return f"{converted}\n\n<!-- -->\n\n"
+
+    convert_ul = convert_ol
+
 
 def parse_html(text: str, media_type: str = "text/html") -> ParsedDocument:
     soup = BeautifulSoup(text, "lxml")

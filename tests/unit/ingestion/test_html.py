@@ -2,7 +2,7 @@
 
 import pytest
 
-from retrieval.ingestion.blocks import CODE, HEADING, TABLE, TEXT
+from retrieval.ingestion.blocks import CODE, HEADING, ITEM, TABLE, TEXT
 from retrieval.ingestion.parsing import parse
 
 
@@ -60,3 +60,28 @@ def test_tables_that_only_place_things_are_parts_of_the_page():
 def test_the_header_of_an_article_is_no_banner():
     article = "<article><header><h1>Leave</h1></header><p>25 days.</p></article>"
     assert blocks(f"<header>Contoso</header>{article}") == [(HEADING, "Leave"), (TEXT, "25 days.")]
+
+
+def test_a_list_does_not_go_on_with_the_numbers_of_the_one_before():
+    body = "<ol><li>Badge</li></ol><ol><li>Photo</li></ol><ol start='2'><li>Laptop</li></ol><ul><li>Key</li></ul>"
+    assert blocks(body) == [(ITEM, "1. Badge"), (ITEM, "1. Photo"), (ITEM, "2. Laptop"), (ITEM, "- Key")]
+
+
+def test_xml_is_read_as_records_and_paragraphs():
+    text = (
+        '<?xml version="1.0" encoding="ISO-8859-1"?><policies xmlns="urn:x"><!-- unseen -->'
+        '<policy id="7"><name>Elternzeit für Väter</name><days>25</days>'
+        "<text>You get <b>25</b> days.</text></policy></policies>"
+    )
+    found = parse(text.encode("latin-1"), "a.xml").blocks
+    assert [block.text for block in found] == [
+        "id: 7\nname: Elternzeit für Väter\ndays: 25",
+        "You get 25 days.",
+    ]
+
+
+def test_a_page_of_xml_is_a_page():
+    page = (
+        '<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml"><body><h1>Leave</h1></body></html>'
+    )
+    assert [block.kind for block in parse(page.encode(), "a.xhtml").blocks] == [HEADING]
