@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from retrieval.lexical.analysis import passage_language, passage_terms, query_terms
+from retrieval.lexical.analysis import as_written, passage_language, passage_terms, query_terms
 from retrieval.passages import Passage, Ranking
 
 THRESHOLD = 0.5
@@ -92,12 +92,14 @@ class _Read:
 def _read(question: str, passage: Passage) -> _Read:
     language = passage_language(passage.text, passage.languages)
     head = passage_terms(f"{passage.title}\n{passage.heading}", language)
-    return _Read(_wanted(question, language), head, passage_terms(passage.text, language))
+    text = passage_terms(passage.text, language)
+    wanted = as_written(_wanted(question, language), [head + text], language)
+    return _Read(frozenset(wanted), head, text)
 
 
 @lru_cache(maxsize=64)
-def _wanted(question: str, language: str) -> frozenset[str]:
-    return frozenset(query_terms(question, language))
+def _wanted(question: str, language: str) -> tuple[str, ...]:
+    return tuple(query_terms(question, language))
 
 
 def _breadth(ranking: Ranking | None) -> float:

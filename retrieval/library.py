@@ -127,8 +127,8 @@ def file_name(name: str) -> str:
     long."""
     plain = unicodedata.normalize("NFC", name.replace("\\", "/"))
     printable = "".join(char for char in plain if char.isprintable())
-    parts = [part for part in PurePosixPath(printable).parts if part not in {"/", "..", "."}]
-    return "/".join(parts)[-_NAME_MOST:].lstrip("/") or "unnamed"
+    parts = [part.strip() for part in PurePosixPath(printable).parts if part not in {"/", "..", "."}]
+    return "/".join(filter(None, parts))[-_NAME_MOST:].lstrip("/ ") or "unnamed"
 
 
 def _requeue(document: Document) -> None:

@@ -16,7 +16,14 @@ import numpy.typing as npt
 
 from retrieval.families import family
 from retrieval.kinds import fit
-from retrieval.lexical.analysis import DEFAULT, passage_language, passage_terms, query_terms, terms
+from retrieval.lexical.analysis import (
+    DEFAULT,
+    as_written,
+    passage_language,
+    passage_terms,
+    query_terms,
+    terms,
+)
 from retrieval.lexical.bm25 import K1
 from retrieval.passages import Passage
 from retrieval.segmentation import is_heading, spans
@@ -81,7 +88,7 @@ def _scored(question: str, texts: tuple[str, ...], context: Context) -> tuple[Se
     places = [(at, start, end) for at, one in enumerate(read) for start, end in one.ranges]
     if not places:
         return ()
-    wanted = {language: query_terms(question, language) for language in languages}
+    wanted = {language: _wanted(question, language, read) for language in languages}
     own = _words(wanted, read) * fit(question, [texts[at][start:end] for at, start, end in places])
     own += SECTION * _sections(own, read)
     passages = np.array([at for at, _, _ in places])
@@ -89,6 +96,11 @@ def _scored(question: str, texts: tuple[str, ...], context: Context) -> tuple[Se
     scores += HEADING * own.max() * _named(wanted, context.heads, languages)[passages]
     scores *= _worth(context.worth, len(texts))[passages]
     return tuple(Sentence(*place, float(score)) for place, score in zip(places, scores, strict=True))
+
+
+def _wanted(question: str, language: str, read: Sequence["_Text"]) -> list[str]:
+    words = [one.words for one in read if one.language == language]
+    return as_written(query_terms(question, language), words, language)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ stems. Before it, `prepare` writes out what such an analyzer loses, as further w
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import lru_cache
 
 import orjson
@@ -25,6 +25,7 @@ MOST_TERMS = 48
 """Terms a question is searched with; a question of 35 very common words costs 200 ms at a million chunks."""
 
 LONGEST_TERM = 64
+NUMBERED = re.compile(r"([^\W\d_]{2,})(\d+)")  # a name with a number, in one word
 TITLE_WEIGHT, HEADING_WEIGHT = 2, 2  # how often each counts; docs/retrieval.md has the measurements
 DEFAULT = "en"
 
@@ -135,6 +136,26 @@ def passage_terms(text: str, language: str = DEFAULT) -> tuple[str, ...]:
 def query_terms(question: str, language: str = DEFAULT) -> list[str]:
     """The distinct terms of a question, in its order, the longest codes included."""
     return list(dict.fromkeys(terms(question, language)))
+
+
+def as_written(wanted: Iterable[str], texts: Sequence[Collection[str]], language: str = DEFAULT) -> list[str]:
+    """The terms of a question as the texts, of which these are the terms, write a name with a number: `rfc7231` as
+    `rfc` and `7231`, or the two as one, where a text has the one and none the other."""
+
+    def stand(*together: str) -> bool:
+        return any(all(term in text for term in together) for text in texts)
+
+    written: list[str] = []
+    for term in wanted:
+        before = written[-1] if written and written[-1].isalpha() and term.isdigit() else ""
+        named = NUMBERED.fullmatch(term)
+        if before and stand(before + term) and not stand(before, term):
+            written[-1] = before + term
+        elif named and not stand(term) and stand(*(parts := terms(f"{named[1]} {named[2]}", language))):
+            written += parts
+        else:
+            written.append(term)
+    return written
 
 
 def weighted(title: str, heading: str, text: str) -> str:

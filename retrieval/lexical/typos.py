@@ -5,18 +5,18 @@ walks the whole dictionary. Here only a word that would otherwise find nothing i
 begin like it, and only to words that the asker's own collections hold: a spelling tells nothing of the
 others. Names with a number are written apart or as one, `RFC 7231` and `RFC7231`, and found either way."""
 
-import re
 from collections.abc import Sequence
 from itertools import pairwise
 
 from tantivy import Occur, Query, Schema, Searcher
+
+from retrieval.lexical.analysis import NUMBERED
 
 MOST_WORDS = 3  # words corrected in one question
 MOST_SPELLINGS = 2  # spellings tried for each
 MOST_TRIED = 12  # candidates looked up for each
 SHORTEST = 4
 BEGINNING = 2  # letters taken as typed right
-_NUMBERED = re.compile(r"([^\W\d_]{2,})(\d+)")
 RARE = 64  # a word in more chunks than this is taken as known without counting the readable ones
 
 
@@ -38,7 +38,7 @@ def corrections(
 
 def parts(searcher: Searcher, schema: Schema, name: str, terms: Sequence[str], allowed: Query) -> list[str]:
     """`rfc 7231` for each term such as `rfc7231` that does not stand within `allowed`."""
-    numbered = [found for term in terms if (found := _NUMBERED.fullmatch(term))][:MOST_WORDS]
+    numbered = [found for term in terms if (found := NUMBERED.fullmatch(term))][:MOST_WORDS]
     return [
         f"{found[1]} {found[2]}"
         for found in numbered

@@ -1,6 +1,6 @@
 import pytest
 
-from retrieval.lexical.analysis import LONGEST_TERM, language_of, query_terms, terms
+from retrieval.lexical.analysis import LONGEST_TERM, as_written, language_of, query_terms, terms
 from retrieval.lexical.stopwords import LANGUAGES
 
 
@@ -76,3 +76,19 @@ def test_the_language_is_the_declared_one_whose_small_words_are_there():
 @pytest.mark.parametrize("code", sorted(LANGUAGES))
 def test_every_language_has_an_analyzer(code):
     assert terms("Formular 2024", code)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "texts", "written"),
+    [
+        (["rfc7231"], [["rfc", "7231"]], ["rfc", "7231"]),
+        (["windows11"], [["window", "11"]], ["window", "11"]),
+        (["iso", "27001"], [["iso27001"]], ["iso27001"]),
+        (["rfc7231"], [["rfc", "7231"], ["rfc7231"]], ["rfc7231"]),
+        (["rfc7231"], [["rfc"], ["7231"]], ["rfc7231"]),
+        (["iso", "27001"], [["iso27001"], ["iso", "27001"]], ["iso", "27001"]),
+        (["rfc7231", "a1"], [], ["rfc7231", "a1"]),
+    ],
+)
+def test_names_with_a_number_are_taken_as_the_texts_write_them(wanted, texts, written):
+    assert as_written(wanted, texts) == written

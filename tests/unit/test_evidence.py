@@ -97,3 +97,11 @@ def test_words_count_in_the_language_of_their_passage():
     for declared in ('["de"]', '["en", "de"]'):
         assert likely(wanted, declared) > 2 * likely(wanted, "[]")
         assert likely(strange, declared) < likely(strange, "[]")
+
+
+@pytest.mark.parametrize(("asked", "written"), [("ISO27001", "ISO 27001"), ("ISO 27001", "ISO27001")])
+def test_a_name_with_a_number_may_be_written_apart_or_as_one(asked, written):
+    question, legs = f"Which certificates follow {asked}?", CASES["words alone"]
+    found = [passage(f"Our certificates follow {written} in all offices."), passage(PARKING, 2)]
+    as_asked = [passage(f"Our certificates follow {asked} in all offices."), passage(PARKING, 2)]
+    assert answerability(question, found, *legs) > 0.95 * answerability(question, as_asked, *legs)

@@ -61,6 +61,22 @@ def test_the_script_uploads_a_file_and_gets_its_state(librarian, people):
     assert response.json()["documents"][0]["said"] == "Waiting"
 
 
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        (" .txt", ".txt"),
+        ("   ", "unnamed"),
+        ("a/ / b .txt", "a/b .txt"),
+        ("../../etc/passwd", "etc/passwd"),
+        ("a\u202egnp.exe", "agnp.exe"),
+        ("Gro\u0308\u00dfe.txt", "Größe.txt"),
+        ("x" * 500 + ".txt", "x" * 396 + ".txt"),
+    ],
+)
+def test_a_name_is_kept_so_that_it_can_be_read(given, kept):
+    assert library.file_name(given) == kept
+
+
 def test_an_empty_file_is_taken_in_and_fails_with_a_reason(librarian, people):
     librarian.post("/library/upload/", {"collection": "people", "file": file("empty.txt", "")})
     document = Document.objects.get()
