@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 HEADING, TEXT, ITEM, TABLE, CODE = "heading", "text", "item", "table", "code"
 
-# Control characters other than tab and newline, marks that change the direction of what follows (they hide
-# text from a reader), zero-width spaces, the byte order mark, lone surrogates and the characters that are
-# none.
+# Control characters other than tab and newline, soft hyphens (which part words that are shown whole), marks that change
+# the direction of what follows (they hide text from a reader), zero-width spaces, the byte order mark, lone surrogates
+# and the characters that are none.
 _UNWANTED = re.compile(
-    "[\x00-\x08\x0b\x0e-\x1f\x7f\x80-\x84\x86-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\ufff9-\ufffb\ufffe\uffff\ud800-\udfff]"
+    "[\x00-\x08\x0b\x0e-\x1f\x7f\x80-\x84\x86-\x9f\xad\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\ufff9-\ufffb\ufffe\uffff\ud800-\udfff]"
 )
 _TERMINAL = re.compile("\x1b\\[[0-9;]*[A-Za-z]")
 _BREAKS = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")

@@ -97,6 +97,8 @@ def _strip(body: Tag) -> None:
         hidden = tag.has_attr("hidden") or _HIDDEN.search(style) or tag.get("role") in _CLUTTER
         if hidden and not _holds_all(tag, body):
             tag.decompose()
+    for foot in body.find_all("tfoot"):
+        foot.name = "tbody"  # else its first row is taken for another header
     for table in body.find_all("table"):
         if table.find(_LAID_OUT):
             _unframe(table)

@@ -2,6 +2,7 @@
 
 import datetime
 import io
+import re
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any
@@ -16,6 +17,8 @@ from retrieval.ingestion.parsing.archive import Archive
 
 _MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _COLUMNS = 500
+# `[$€-407]`, `"EUR"`, `€`; a dollar in brackets begins a currency, or else a country.
+_CURRENCY = re.compile(r'\[\$([^\]-]+)[^\]]*\]|"(\s*(?:[€$£¥]|[A-Z]{3})\s*)"|([€£¥]|(?<!\[)\$)')
 
 
 class _Reader(ExcelReader):  # type: ignore[misc]
@@ -99,10 +102,21 @@ def _shown(cell: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int | float):
-        return f"{_number(value * 100.0)}%" if "%" in cell.number_format else _number(value)
+        return _formatted(value, cell.number_format)
+    if isinstance(value, datetime.timedelta):
+        minutes, seconds = divmod(round(value.total_seconds()), 60)
+        return f"{minutes // 60}:{minutes % 60:02}" + (f":{seconds:02}" if seconds else "")
     if isinstance(value, datetime.datetime) and not (value.hour or value.minute or value.second):
         return value.date().isoformat()
     return str(value)
+
+
+def _formatted(value: float, form: str) -> str:
+    """With its per cent sign or currency, which stand in the cell's format alone."""
+    if "%" in form:
+        return f"{_number(value * 100.0)}%"
+    currency = _CURRENCY.search(form)
+    return f"{_number(value)} {currency[currency.lastindex or 0].strip()}" if currency else _number(value)
 
 
 def _number(value: float) -> str:

@@ -1,5 +1,6 @@
 """Cells as a person would read them."""
 
+import datetime
 import io
 
 import openpyxl
@@ -44,9 +45,17 @@ def test_numbers_are_neither_rounded_nor_written_with_an_exponent(value, shown):
         (-0.07, "0%;[Red]-0%", "-7%"),
         (0.15, "General", "0.15"),
         ("15%", "0%", "15%"),
+        (1234.5, '#,##0.00 "EUR"', "1234.5 EUR"),
+        (40, "_-* #,##0.00 [$€-407]_-;-* #,##0.00 [$€-407]_-", "40 €"),
+        (40, "#,##0.00\\ €", "40 €"),
+        (40, '"$"#,##0', "40 $"),
+        (40, "$#,##0", "40 $"),
+        (40, "[$-409]#,##0", "40"),
+        (40, "[$CHF] #,##0", "40 CHF"),
+        (datetime.timedelta(hours=26, minutes=5), "[h]:mm", "26:05"),
     ],
 )
-def test_percentages_are_told_as_such(value, form, shown):
+def test_what_stands_in_the_format_is_told(value, form, shown):
     book = openpyxl.Workbook()
     book.active.append(["Rate"])
     book.active.append([value])

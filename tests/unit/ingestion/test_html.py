@@ -85,3 +85,14 @@ def test_a_page_of_xml_is_a_page():
         '<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml"><body><h1>Leave</h1></body></html>'
     )
     assert [block.kind for block in parse(page.encode(), "a.xhtml").blocks] == [HEADING]
+
+
+def test_words_that_may_be_parted_stay_whole():
+    assert blocks("<p>Urlaubs&shy;antrag</p>") == [(TEXT, "Urlaubsantrag")]
+
+
+def test_the_foot_of_a_table_is_no_second_header():
+    rows = "<thead><tr><th>City<th>Rate</thead><tr><td>Ulm<td>40<tfoot><tr><td>Sum<td>80</tfoot>"
+    assert blocks(f"<table>{rows}</table>") == [
+        (TABLE, "| City | Rate |\n| --- | --- |\n| Ulm | 40 |\n| Sum | 80 |")
+    ]
