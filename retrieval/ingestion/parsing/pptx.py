@@ -1,4 +1,4 @@
-"""PPTX: a page a slide, its title as heading; text, tables, charts' titles and the speaker's notes."""
+"""PPTX: a page a slide, its title as heading; text, tables, charts, SmartArt and the speaker's notes."""
 
 import io
 from collections.abc import Iterator
@@ -19,9 +19,13 @@ from retrieval.ingestion.blocks import (
     tidy,
 )
 from retrieval.ingestion.parsing.archive import Archive
+from retrieval.ingestion.parsing.xml import parse_xml
 
 _MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
 _DEEPEST = 20
+_DIAGRAM = "{http://schemas.openxmlformats.org/drawingml/2006/diagram}"
+_DRAWING = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
+_RELATIONS = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
 
 
 def parse_pptx(data: bytes, limits: Limits) -> ParsedDocument:
@@ -74,6 +78,21 @@ def _shape(shape: Any, number: int) -> Iterator[Block]:
             yield block
     elif getattr(shape, "has_chart", False) and shape.has_chart:
         yield from _chart(shape.chart, number)
+    else:
+        yield from _diagram(shape, number)
+
+
+def _diagram(shape: Any, number: int) -> Iterator[Block]:
+    """The points of a SmartArt, which stand in a part of their own."""
+    for relations in shape.element.iter(f"{_DIAGRAM}relIds"):
+        key = relations.get(f"{_RELATIONS}dm")
+        if key not in shape.part.rels:
+            continue
+        data = shape.part.related_part(key).blob
+        for point in parse_xml(data).iter(f"{_DIAGRAM}pt"):
+            paragraphs = ("".join(p.itertext(f"{_DRAWING}t")) for p in point.iter(f"{_DRAWING}p"))
+            if text := tidy("\n".join(paragraphs)):
+                yield Block(ITEM, f"- {text}", number, level=1)
 
 
 def _chart(chart: Any, number: int) -> Iterator[Block]:

@@ -3,6 +3,9 @@
 import io
 
 import pptx
+from pptx.opc.package import Part
+from pptx.opc.packuri import PackURI
+from pptx.oxml import parse_xml
 
 from retrieval.ingestion.parsing import parse
 
@@ -19,3 +22,34 @@ def test_a_line_break_joins_no_words():
     slide.shapes.title.text = "Roadmap\v2027"
     slide.placeholders[1].text = "First\vthen"
     assert texts(made) == ["Roadmap 2027", "First\nthen"]
+
+
+DIAGRAM = "http://schemas.openxmlformats.org/drawingml/2006/diagram"
+DRAWING = "http://schemas.openxmlformats.org/drawingml/2006/main"
+OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+SLIDES = "http://schemas.openxmlformats.org/presentationml/2006/main"
+
+
+def test_the_points_of_a_smartart_are_read():
+    made = pptx.Presentation()
+    slide = made.slides.add_slide(made.slide_layouts[6])
+    points = "".join(
+        f"<dgm:pt><dgm:t><a:p><a:r><a:t>{text}</a:t></a:r></a:p></dgm:t></dgm:pt>"
+        for text in ("Plan", "Build")
+    )
+    data = (
+        f'<dgm:dataModel xmlns:dgm="{DIAGRAM}" xmlns:a="{DRAWING}"><dgm:ptLst><dgm:pt/>{points}</dgm:ptLst>'
+        "</dgm:dataModel>"
+    )
+    kind = "application/vnd.openxmlformats-officedocument.drawingml.diagramData+xml"
+    part = Part(PackURI("/ppt/diagrams/data1.xml"), kind, slide.part.package, data.encode())
+    key = slide.part.relate_to(part, f"{OFFICE}/diagramData")
+    frame = (
+        f'<p:graphicFrame xmlns:p="{SLIDES}" xmlns:a="{DRAWING}" xmlns:r="{OFFICE}"><p:nvGraphicFramePr>'
+        '<p:cNvPr id="4" name="Diagram"/><p:cNvGraphicFramePr/><p:nvPr/></p:nvGraphicFramePr>'
+        '<p:xfrm><a:off x="0" y="0"/><a:ext cx="1" cy="1"/></p:xfrm>'
+        f'<a:graphic><a:graphicData uri="{DIAGRAM}"><dgm:relIds xmlns:dgm="{DIAGRAM}" r:dm="{key}"/>'
+        "</a:graphicData></a:graphic></p:graphicFrame>"
+    )
+    slide.shapes._spTree.append(parse_xml(frame))
+    assert texts(made) == ["- Plan", "- Build"]
