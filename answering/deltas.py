@@ -64,17 +64,27 @@ def delta_of(upstream: str, chunk: Any) -> Delta:
         if not choices:
             return Delta()  # usage figures or a filter's report
         told = choices[0].get("delta") or {}
-        text = told.get("content") or ""
+        text, thought = (
+            told.get("content") or "",
+            told.get("reasoning_content") or told.get("reasoning"),
+        )  # by server
+        if isinstance(text, list):
+            text, thought = text_of(text), True
         if not isinstance(text, str):
             raise TypeError(f"content is {type(text).__name__}")
         # No document, page or table can hold a NUL.
         return Delta(
             text.replace("\0", ""),
-            bool(told.get("reasoning_content") or told.get("reasoning")),  # by server
+            bool(thought),
             str(choices[0].get("finish_reason") or ""),
         )
     except (TypeError, AttributeError, KeyError, IndexError) as error:
         raise UpstreamMalformed(upstream, f"not a completion chunk: {error}") from error
+
+
+def text_of(parts: list[dict[str, Any]]) -> str:
+    """The text among parts, of which the others are thoughts: so Mistral's models answer that reason."""
+    return "".join(part["text"] for part in parts if part["type"] == "text")
 
 
 class Reading:

@@ -121,6 +121,16 @@ def event(name: str, text: str) -> bytes:
     return b'data: {"choices": [{"delta": {"%s": "%s"}}]}\n\n' % (name.encode(), text.encode())
 
 
+@autojump
+async def test_thoughts_may_be_parts_of_the_content() -> None:
+    thought = b'{"type": "thinking", "thinking": [{"type": "text", "text": "Hmm"}]}'
+    thinks, says = (
+        b'data: {"choices": [{"delta": {"content": [%s]}}]}\n\n' % part
+        for part in (thought, thought + b', {"type": "text", "text": "Thirty"}')
+    )
+    assert await texts(thinks, says, ENDED) == ["Thirty"]
+
+
 @pytest.mark.parametrize("way", WAYS)
 @autojump
 async def test_a_model_that_thinks_for_six_seconds_answers_all_the_same(way: str) -> None:
