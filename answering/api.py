@@ -220,7 +220,14 @@ def build() -> NinjaAPI:
 
     @api.exception_handler(HttpError)
     def on_http(request: HttpRequest, error: HttpError) -> HttpResponse:
-        codes = {400: "bad_request", 403: "forbidden", 404: "not_found", 409: "conflict", 413: "too_large"}
+        codes = {
+            400: "bad_request",
+            403: "forbidden",
+            404: "not_found",
+            409: "conflict",
+            413: "too_large",
+            507: "no_room",
+        }
         return error_response(error.status_code, codes.get(error.status_code, "error"), str(error))
 
     return api

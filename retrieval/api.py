@@ -11,7 +11,7 @@ from ninja.errors import HttpError
 from ninja.files import UploadedFile
 
 from retrieval import library, permissions
-from retrieval.errors import DocumentTooLarge
+from retrieval.errors import DocumentTooLarge, NoRoom
 from retrieval.ingestion import storage
 from retrieval.ingestion.blocks import megabytes
 from retrieval.models import Collection, Document
@@ -61,6 +61,8 @@ def add(request: AuthenticatedRequest, file: File[UploadedFile], collection: For
         document = library.add(user, target, _checked(file), file.chunks())
     except DocumentTooLarge as error:
         raise HttpError(413, str(error)) from error
+    except NoRoom as error:
+        raise HttpError(507, str(error)) from error
     return Status(202, _accepted(document))
 
 
@@ -90,6 +92,8 @@ def put(request: AuthenticatedRequest, document_id: UUID, file: File[UploadedFil
         library.replace(document, _checked(file), file.chunks())
     except DocumentTooLarge as error:
         raise HttpError(413, str(error)) from error
+    except NoRoom as error:
+        raise HttpError(507, str(error)) from error
     except Document.DoesNotExist as error:
         raise HttpError(404, "There is no such document.") from error
     document.refresh_from_db()

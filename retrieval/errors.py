@@ -10,6 +10,7 @@ RetrievalError
  ├─ RerankError             the reranker cannot answer
  ├─ DocumentError           a document cannot be used; the message is for an administrator
  │   ├─ DocumentTooLarge
+ │   ├─ NoRoom              the disk is full
  │   ├─ DocumentEncrypted
  │   ├─ DocumentDamaged
  │   ├─ DocumentEmpty       no text found: empty, or scanned
@@ -63,6 +64,10 @@ class DocumentError(RetrievalError):
 
 class DocumentTooLarge(DocumentError):
     """The document is over a size limit."""
+
+
+class NoRoom(DocumentError):
+    """The disk that keeps the originals is full."""
 
 
 class DocumentEncrypted(DocumentError):

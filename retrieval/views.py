@@ -20,7 +20,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from retrieval import library as keeping
 from retrieval import permissions
-from retrieval.errors import DocumentTooLarge
+from retrieval.errors import DocumentTooLarge, NoRoom
 from retrieval.finding import STATES, wanted
 from retrieval.forms import CollectionForm, MoveForm, ReplaceForm, UploadForm
 from retrieval.ingestion import storage
@@ -134,9 +134,9 @@ def upload(request: HttpRequest) -> HttpResponse:
     for file in form.cleaned_data["file"]:
         try:
             added.append(keeping.add(_user(request), collection, _name(file), file.chunks()))
-        except DocumentTooLarge as error:
+        except (DocumentTooLarge, NoRoom) as error:
             if wants_json:
-                return _refused(request, str(error), wants_json, 413)
+                return _refused(request, str(error), wants_json, 507 if isinstance(error, NoRoom) else 413)
             messages.error(request, f"{file.name}: {error}")
     if wants_json:
         return JsonResponse({"documents": [document_state(each) for each in added]}, status=202)
@@ -210,7 +210,7 @@ def replace(request: HttpRequest, pk: UUID) -> HttpResponse:
     file = form.cleaned_data["file"]
     try:
         keeping.replace(document, _name(file), file.chunks())
-    except DocumentTooLarge as error:
+    except (DocumentTooLarge, NoRoom) as error:
         messages.error(request, f"{file.name}: {error}")
     return _back(request, document.collection)
 

@@ -4,7 +4,9 @@ Storing and removing hold a lock on the hash in the database, so that a file is 
 upload of the same content is about to refer to it."""
 
 import contextlib
+import errno
 import hashlib
+import logging
 import os
 import tempfile
 import time
@@ -17,11 +19,14 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Q
 
-from retrieval.errors import DocumentTooLarge
+from retrieval.errors import DocumentTooLarge, NoRoom
 from retrieval.ingestion.blocks import megabytes
 from retrieval.models import Document
 
+logger = logging.getLogger(__name__)
+
 _DRAFT = "draft-"
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _DRAFT_SECONDS = 3600
 
 
@@ -48,11 +53,12 @@ def _root() -> Path:
 @contextlib.contextmanager
 def stored(pieces: Iterable[bytes]) -> Iterator[Stored]:
     """Stores the pieces as one file; a document that refers to it must be saved within the context, which
-    is one transaction. Raises DocumentTooLarge."""
-    _root().mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle, draft = tempfile.mkstemp(prefix=_DRAFT, dir=_root())
+    is one transaction. Raises DocumentTooLarge, NoRoom."""
+    with _room():
+        _root().mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle, draft = tempfile.mkstemp(prefix=_DRAFT, dir=_root())
     try:
-        with os.fdopen(handle, "wb") as file:
+        with _room(), os.fdopen(handle, "wb") as file:
             made = _write(file, pieces)
         with transaction.atomic():
             _lock(made.content_hash)
@@ -62,6 +68,17 @@ def stored(pieces: Iterable[bytes]) -> Iterator[Stored]:
             yield made
     finally:
         Path(draft).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _room() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        logger.error("no room for a document's file: %s", error)
+        raise NoRoom("There is no room left on the server. Who runs it must make some.") from error
 
 
 def _write(to: BinaryIO, pieces: Iterable[bytes]) -> Stored:

@@ -8,7 +8,8 @@ import tempfile
 
 import pytest
 
-from retrieval.ingestion.storage import _write
+from retrieval.errors import NoRoom
+from retrieval.ingestion.storage import _write, stored
 
 ROOM = 8192
 
@@ -37,6 +38,31 @@ pytestmark = pytest.mark.filterwarnings(
 @pytest.mark.parametrize("pieces", [[b"x" * (ROOM + 1)], [b"x" * ROOM, b"x"]])
 def test_a_file_that_there_is_no_room_for_is_not_stored_in_part(pieces):
     assert error_of_writing(pieces) == errno.EFBIG
+
+
+def told_of(pieces: list[bytes]) -> str:
+    """What storing them says where files may not grow beyond ROOM bytes."""
+    read, write = os.pipe()
+    if not (child := os.fork()):
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (ROOM, ROOM))
+        try:
+            with stored(pieces):
+                pass
+        except NoRoom as error:
+            os.write(write, str(error).encode())
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    os.close(write)
+    with os.fdopen(read) as said:
+        return said.read()
+
+
+def test_a_full_disk_is_told_in_words_and_leaves_no_draft(settings, tmp_path):
+    settings.DATA_DIR = tmp_path
+    assert "no room left on the server" in told_of([b"x" * (ROOM + 1)])
+    assert list((tmp_path / "files").iterdir()) == []
 
 
 def test_a_file_that_there_is_room_for_is_stored():
