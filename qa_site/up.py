@@ -98,7 +98,7 @@ class Up:
             self.servers.start(own=True, meanwhile=start_web)
             for note in self.servers.notes:
                 self.say(note)
-            migrate()
+            migrate(self.say)
             first_start.make_admin(self.say)
             sample = sample and first_start.library_is_empty()
             if sample:
@@ -186,11 +186,21 @@ def beat_job() -> Job:
     )
 
 
-def migrate() -> None:
-    """Brings the schema up to date; quick when it is."""
+def migrate(say: Callable[[str], None]) -> None:
+    """Brings the schema up to date; quick when it is. Most changes leave older versions working, so one that the
+    database is ahead of goes on, and says so."""
     executor = MigrationExecutor(connection)
-    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+    if plan := executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        if executor.loader.applied_migrations:
+            changes = "1 change" if len(plan) == 1 else f"{len(plan)} changes"
+            say(f"Bringing the database up to date ({changes}) ...")
         call_command("migrate", verbosity=0, interactive=False)
+    known = executor.loader.disk_migrations
+    if unknown := sorted(set(executor.loader.applied_migrations) - set(known)):
+        newest = ".".join(unknown[-1])
+        say(
+            f"The database is of a newer Citefirst (it has {newest}). If anything fails, start that version again."
+        )
 
 
 def bracketed(host: str) -> str:

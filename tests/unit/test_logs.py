@@ -66,3 +66,12 @@ def test_what_is_said_again_and_again_is_said_so_many_times_a_minute():
     record, told = say("no connection: port 7")
     assert told
     assert json.loads(JsonFormatter().format(record))["held_back"] == 3
+
+
+def test_a_call_by_a_wrong_name_is_logged_without_a_stack():
+    try:
+        raise ValueError("Invalid HTTP_HOST header")
+    except ValueError:
+        fields = {"msg": "Invalid HTTP_HOST header", "name": "django.security.DisallowedHost"}
+        record = logging.makeLogRecord(fields | {"exc_info": sys.exc_info()})
+    assert "exception" not in json.loads(JsonFormatter().format(record))
