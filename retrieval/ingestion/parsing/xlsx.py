@@ -14,6 +14,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 from retrieval.errors import DocumentDamaged, DocumentTooLarge
 from retrieval.ingestion.blocks import HEADING, Block, Limits, ParsedDocument, one_line, table_block
 from retrieval.ingestion.parsing.archive import Archive
+from retrieval.ingestion.parsing.xlsx_notes import notes
 
 _MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _COLUMNS = 500
@@ -27,7 +28,8 @@ class _Reader(ExcelReader):  # type: ignore[misc]
 
 
 def parse_xlsx(data: bytes, limits: Limits) -> ParsedDocument:
-    Archive(data, limits).check()
+    archive = Archive(data, limits)
+    archive.check()
     book = _book(data)
     blocks: list[Block] = []
     wide: list[str] = []
@@ -48,14 +50,16 @@ def parse_xlsx(data: bytes, limits: Limits) -> ParsedDocument:
             raise DocumentTooLarge(f"The workbook has more than {limits.characters:,} characters of text.")
         if any(row[_COLUMNS:] and row[_COLUMNS] for row in rows):
             wide.append(one_line(sheet.title))
-        if block := table_block([row[:_COLUMNS] for row in rows]):
-            blocks += [Block(HEADING, one_line(sheet.title), level=1), block]
+        block = table_block([row[:_COLUMNS] for row in rows])
+        found = [*([block] if block else []), *notes(archive, sheet._worksheet_path)]
+        if found:
+            blocks += [Block(HEADING, one_line(sheet.title), level=1), *found]
     title = one_line(book.properties.title or "") if book.properties else ""
-    notes = {
+    told = {
         f"Only the first {_COLUMNS} columns were read of": wide,
         "Hidden sheets were left out": [one_line(sheet.title) for sheet in hidden],
     }
-    warnings = tuple(f"{note}: {_listed(sheets)}." for note, sheets in notes.items() if sheets)
+    warnings = tuple(f"{note}: {_listed(sheets)}." for note, sheets in told.items() if sheets)
     return ParsedDocument(title, tuple(blocks), _MEDIA_TYPE, warnings=warnings)
 
 

@@ -5,6 +5,7 @@ import io
 
 import openpyxl
 import pytest
+import xlsxwriter
 
 from retrieval.ingestion.blocks import ParsedDocument
 from retrieval.ingestion.parsing import parse
@@ -102,3 +103,26 @@ def test_hidden_sheets_are_left_out_and_noted(state):
     document = parse(made.getvalue(), "a.xlsx")
     assert [block.text for block in document.blocks if "Ann" in block.text] == []
     assert document.warnings == ("Hidden sheets were left out: Salaries.",)
+
+
+def test_notes_and_text_boxes_stand_behind_the_table_of_their_sheet():
+    made = io.BytesIO()
+    book = xlsxwriter.Workbook(made)
+    for name in ("Rates", "Help", "Plan"):
+        sheet = book.add_worksheet(name)
+        if name != "Help":
+            sheet.write_row(0, 0, ["City", name])
+            sheet.write_comment("B1", f"Only until {name}")
+        else:
+            sheet.insert_textbox(3, 3, "Fill in\nall rows")
+    book.close()
+    assert [block.text for block in parse(made.getvalue(), "a.xlsx").blocks] == [
+        "Rates",
+        "| City | Rates |\n| --- | --- |",
+        "Note on B1: Only until Rates",
+        "Help",
+        "Fill in\nall rows",
+        "Plan",
+        "| City | Plan |\n| --- | --- |",
+        "Note on B1: Only until Plan",
+    ]
