@@ -77,7 +77,10 @@ def read_set(folder: Path) -> LabelledSet:
             if str(row["_id"]) in relevant
         )
     except (OSError, KeyError, TypeError, ValueError) as error:
-        raise BadSet(f"{folder} is not a retrieval set: {error!r}") from error
+        reason = (
+            f"no {Path(error.filename).name} in it" if isinstance(error, FileNotFoundError) else repr(error)
+        )
+        raise BadSet(f"{folder} is not a retrieval set: {reason}") from error
     if not sources or not queries:
         raise BadSet(f"{folder} has no documents, or no question with a relevant one.")
     return LabelledSet(folder.name, sources, queries)

@@ -67,3 +67,8 @@ def test_a_folder_that_is_no_set_is_refused(tmp_path, corpus):
         read_set(tmp_path)
     with pytest.raises(BadSet):
         read_set(tmp_path / "missing")
+
+
+def test_a_folder_that_is_no_set_is_told_what_it_lacks(tmp_path):
+    with pytest.raises(BadSet, match=r"is not a retrieval set: no corpus\.jsonl in it"):
+        read_set(tmp_path)
