@@ -16,7 +16,8 @@ from answering.streams import ROOM_TO_THINK, Upstream
 from answering.thoughts import Anew, Habits, Spoken
 from tests.clock import autojump
 from tests.fake_parts import Script, make_parts, play
-from tests.unit.test_generation import ENDED, head, now, serving, stream, world
+from tests.unit.generating import now, world
+from tests.unit.test_generation_streams import ENDED, head, serving, stream
 
 WAYS = ["reasoning_content", "reasoning", "text"]
 SIX_SECONDS = {"reasoning": 400, "first_token": "fixed:100", "token_gap": "fixed:15"}
