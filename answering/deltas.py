@@ -64,10 +64,8 @@ def delta_of(upstream: str, chunk: Any) -> Delta:
         if not choices:
             return Delta()  # usage figures or a filter's report
         told = choices[0].get("delta") or {}
-        text, thought = (
-            told.get("content") or "",
-            told.get("reasoning_content") or told.get("reasoning"),
-        )  # by server
+        text = told.get("content") or ""
+        thought = told.get("reasoning_content") or told.get("reasoning")  # by server
         if isinstance(text, list):
             text, thought = text_of(text), True
         if not isinstance(text, str):

@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from answering.events import TERMINAL, Frame
+from answering.events import TERMINAL, Frame, text_of
 
 PARTS = ("embedder", "model_a", "model_b", "postgres", "redis", "lexical")
 STATES = ("ok", "slow", "error", "hang")
@@ -52,11 +52,7 @@ class Seen:
 
     @property
     def text(self) -> str:
-        text = ""
-        for frame in self.frames:
-            if frame["type"] in {"delta", "replace"}:
-                text = frame["text"] if frame["type"] == "replace" else text + frame["text"]
-        return text
+        return text_of(self.frames)
 
 
 def untrue(seen: Seen) -> list[str]:

@@ -71,7 +71,7 @@ def features(
 ) -> tuple[float, ...]:
     """In the order of the coefficients, without the intercept, each about 0 to 1."""
     read = [_read(question, passage) for passage in passages[:PASSAGES]]
-    close = max((_closest(one.wanted, one.head + one.text) for one in read[:NEAREST]), default=0)
+    close = max((_closest(one.wanted, one.terms) for one in read[:NEAREST]), default=0)
     shared = (max(map(_share, read), default=0.0), min(close, ENOUGH) / ENOUGH)
     if vector is not None and has_cosines(vector, cosines=cosines):
         hits = vector.hits[:DEPTH]
@@ -82,19 +82,19 @@ def features(
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """A passage's terms and the question's in the passage's language."""
+    """The question's terms in the passage's language, those of its title and headings, and all of its own."""
 
     wanted: frozenset[str]
     head: tuple[str, ...]
-    text: tuple[str, ...]
+    terms: tuple[str, ...]
 
 
 def _read(question: str, passage: Passage) -> _Read:
     language = passage_language(passage.text, passage.languages)
     head = passage_terms(f"{passage.title}\n{passage.heading}", language)
-    text = passage_terms(passage.text, language)
-    wanted = as_written(_wanted(question, language), [head + text], language)
-    return _Read(frozenset(wanted), head, text)
+    terms = head + passage_terms(passage.text, language)
+    wanted = as_written(_wanted(question, language), [terms], language)
+    return _Read(frozenset(wanted), head, terms)
 
 
 @lru_cache(maxsize=64)
@@ -110,7 +110,7 @@ def _breadth(ranking: Ranking | None) -> float:
 def _share(read: _Read) -> float:
     """How much of the question a passage has: its words, each by its length."""
     weights = {word: min(len(word), LONG) for word in read.wanted}
-    shared = read.wanted.intersection(read.head + read.text)
+    shared = read.wanted.intersection(read.terms)
     return sum(weights[word] for word in shared) / max(1, sum(weights.values()))
 
 

@@ -88,7 +88,7 @@ def _scored(question: str, texts: tuple[str, ...], context: Context) -> tuple[Se
     places = [(at, start, end) for at, one in enumerate(read) for start, end in one.ranges]
     if not places:
         return ()
-    wanted = {language: _wanted(question, language, read) for language in languages}
+    wanted = {language: _wanted(question, language, read) for language in dict.fromkeys(languages)}
     own = _words(wanted, read) * fit(question, [texts[at][start:end] for at, start, end in places])
     own += SECTION * _sections(own, read)
     passages = np.array([at for at, _, _ in places])

@@ -11,7 +11,7 @@ from answering.budgets import Budgets
 from answering.caches.answer import CachedAnswer
 from answering.engine import Engine
 from answering.errors import AllUpstreamsFailed, FirstTokenTimeout
-from answering.events import Frame
+from answering.events import Frame, text_of
 from answering.evidence import Found, route
 from answering.generation import Message, Token
 from answering.parts import Breakers, Parts
@@ -226,11 +226,7 @@ class Played:
 
     @property
     def text(self) -> str:
-        text = ""
-        for frame in self.frames:
-            if frame["type"] in {"delta", "replace"}:
-                text = frame["text"] if frame["type"] == "replace" else text + frame["text"]
-        return text
+        return text_of(self.frames)
 
 
 def question(text: str = "How many days of annual leave do I get?") -> Question:

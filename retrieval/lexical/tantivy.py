@@ -78,15 +78,16 @@ class _Held:
     languages: tuple[str, ...]
     collections: Mapping[int, int]
     """Collection -> chunks."""
+    whole: bool
+    """Whether each chunk is in one of them: a count has its limits."""
 
     def share(self, readable: Iterable[int]) -> float:
         """Of all chunks, those of these collections."""
         return sum(map(self.collections.__getitem__, readable)) / max(1, self.searcher.num_docs)
 
     def hidden(self, readable: frozenset[int]) -> frozenset[int] | None:
-        """The collections beside these; None where some chunk may be in neither: a count has its limits."""
-        whole = sum(self.collections.values()) == self.searcher.num_docs
-        return frozenset(self.collections.keys() - readable) if whole else None
+        """The collections beside these; None where some chunk may be in neither."""
+        return frozenset(self.collections.keys() - readable) if self.whole else None
 
 
 def _collections(searcher: Searcher) -> list[dict[str, float]]:
@@ -122,10 +123,12 @@ class TantivyIndex:
         with _translated():
             self._index.reload()
             searcher = self._index.searcher()
+            counts = {int(bucket["key"]): int(bucket["doc_count"]) for bucket in _collections(searcher)}
             self._held = _Held(
                 searcher,
                 tuple(code for code in LANGUAGES if searcher.doc_freq("language", code)),
-                {int(bucket["key"]): int(bucket["doc_count"]) for bucket in _collections(searcher)},
+                counts,
+                whole=sum(counts.values()) == searcher.num_docs,
             )
 
     def search(self, query: str, scope: AccessScope, k: int) -> Ranking:

@@ -13,6 +13,7 @@ from django.contrib.auth.models import Group, User
 from django.utils import timezone
 
 from answering import wiring
+from answering.events import text_of as text_of
 from answering.store import Ask
 from answering.upstream import SimulatedUpstream
 from answering.wiring import Wiring
@@ -114,11 +115,3 @@ async def frames_of(built: Wiring, ask: Ask) -> list[dict[str, Any]]:
 
 def of(frames: Iterable[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
     return [frame for frame in frames if frame["type"] == kind]
-
-
-def text_of(frames: Iterable[dict[str, Any]]) -> str:
-    text = ""
-    for frame in frames:
-        if frame["type"] in {"delta", "replace"}:
-            text = frame["text"] if frame["type"] == "replace" else text + frame["text"]
-    return text

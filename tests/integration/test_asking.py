@@ -8,8 +8,6 @@ from dataclasses import replace
 import pytest
 from asgiref.sync import sync_to_async
 from channels.testing import WebsocketCommunicator
-from django.contrib.auth.models import User
-from django.contrib.sessions.models import Session
 from django.test import AsyncClient
 from prometheus_client import REGISTRY
 
@@ -25,6 +23,7 @@ from answering.upstream import SimulatedUpstream
 from answering.wiring import build
 from retrieval.access import NOTHING, AccessScope
 from tests.integration.asking import QUESTION, an_ask, frames_of, make_cast, of, process, text_of
+from tests.integration.logins import LOGGED_OUT
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -469,20 +468,7 @@ async def test_without_a_login_the_socket_closes(application, transactional_db):
     await socket.disconnect()
 
 
-def log_out(user):
-    Session.objects.all().delete()
-
-
-def switch_off(user):
-    User.objects.filter(pk=user.pk).update(is_active=False)
-
-
-def change_password(user):
-    user.set_password("new")
-    user.save()
-
-
-@pytest.mark.parametrize("change", [log_out, switch_off, change_password])
+@pytest.mark.parametrize("change", LOGGED_OUT)
 async def test_an_open_socket_answers_nobody_who_is_not_logged_in_any_more(
     cast, settings, tmp_path, application, change
 ):

@@ -6,7 +6,6 @@ import pytest
 from channels.db import database_sync_to_async
 from channels.testing import WebsocketCommunicator
 from django.contrib.auth.models import User
-from django.contrib.sessions.models import Session
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from qa_site.asgi import application
@@ -15,6 +14,7 @@ from retrieval.ingestion import indexing
 from retrieval.models import Chunk, Collection, Document
 from retrieval.rendering import to_html
 from tests.integration.library.conftest import FakeEmbedder
+from tests.integration.logins import LOGGED_OUT
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TEXT = "# Leave\n\nYou get 25 days of annual leave.\n\n# Pay\n\n| Grade | Pay |\n|---|---|\n| A | 10 |\n"
@@ -251,20 +251,7 @@ async def test_a_reader_who_lost_the_collection_hears_nothing(socket, cast, add,
     await reader.disconnect()
 
 
-def log_out(user):
-    Session.objects.all().delete()
-
-
-def switch_off(user):
-    User.objects.filter(pk=user.pk).update(is_active=False)
-
-
-def change_password(user):
-    user.set_password("new")
-    user.save()
-
-
-@pytest.mark.parametrize("change", [log_out, switch_off, change_password])
+@pytest.mark.parametrize("change", LOGGED_OUT)
 async def test_who_is_not_logged_in_any_more_hears_nothing(socket, cast, add, change):
     reader = await socket(cast.member)
     await in_thread(change, cast.member)
