@@ -46,7 +46,11 @@ from retrieval.reranking import Reranker
 
 logger = logging.getLogger("answering")
 
-POOL_MIN, POOL_MAX = 16, 32
+NEEDED, SPARED = 20, 12
+"""Connections to Postgres: for what nothing takes the place of (questions, passages, the ends of answers), and for the
+rest (vectors, kept answers, prefetching), which may not take them all where Postgres is slow. They are made at once: a
+pool grows by one at a time, too late for the questions that come meanwhile."""
+
 COLLECTED = (10_000, 20, 50)
 """The garbage collector's thresholds: a question makes some thousand objects, and hardly a cycle among them."""
 
@@ -89,11 +93,13 @@ class NoEmbedder:
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """What is slow to make, and shared. `owner` names this process among all."""
+    """What is slow to make, and shared. `owner` names this process among all; `spare` are the connections for what
+    answers can do without."""
 
     owner: str
     observer: MetricsObserver
     pool: Pool
+    spare: Pool
     redis: "Redis"
     embedder: Embedder
     follower: Follower
@@ -102,8 +108,10 @@ class Base:
 
 async def base() -> Base:
     """Postgres and Redis may be away: connections are made when they are needed."""
-    pool = make_pool(settings.DATABASE_URL, min_size=POOL_MIN, max_size=POOL_MAX)
-    await pool.open()
+    pool, spare = (
+        make_pool(settings.DATABASE_URL, min_size=size, max_size=size) for size in (NEEDED, SPARED)
+    )
+    await asyncio.gather(pool.open(), spare.open())
     redis = Redis.from_url(settings.REDIS_URL, protocol=2, socket_connect_timeout=REDIS_PATIENCE)
     embedder, follower, classifier = await asyncio.gather(
         asyncio.to_thread(load_embedder),
@@ -112,7 +120,7 @@ async def base() -> Base:
     )
     count_from_zero(["embedder", *(upstream.name for upstream in upstreams())])
     owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
-    return Base(owner, MetricsObserver(), pool, redis, embedder, follower, classifier)
+    return Base(owner, MetricsObserver(), pool, spare, redis, embedder, follower, classifier)
 
 
 def parts(
@@ -130,7 +138,7 @@ def parts(
     guards = breakers(of.observer, reranked=reranker is not None)
     ahead = Prefetch(
         words,
-        of.pool,
+        of.spare,
         of.classifier,
         on_result=count_prefetch,
         similar=answers.similar,
@@ -144,7 +152,6 @@ def parts(
         vectors=meaning,
         chooser=Chooser(
             of.pool,
-            timeout=budgets.vector,
             cosines=not settings.HAS_REMOTE_EMBEDDER,
             threshold=settings.EVIDENCE_THRESHOLD or (MODEL_THRESHOLD if generator else THRESHOLD),
         ),

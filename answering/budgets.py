@@ -29,6 +29,11 @@ class Budgets:
         budgets.check()
         return budgets
 
+    def reading(self, elapsed: float, *, first: bool) -> float:
+        """For reading passages, `elapsed` seconds into a run. Nothing takes the place of the `first` ones, so they have
+        until a usable answer is due."""
+        return max(self.vector, self.usable - elapsed) if first else self.vector
+
     def check(self) -> None:
         path = {
             "EMBED": self.embed,

@@ -35,13 +35,10 @@ class Found:
 class Chooser:
     """Fuses rankings, reads the passages under the asker's scope, folds duplicates and judges the evidence."""
 
-    def __init__(
-        self, pool: Pool, *, timeout: float, cosines: bool = True, threshold: float = evidence.THRESHOLD
-    ) -> None:
+    def __init__(self, pool: Pool, *, cosines: bool = True, threshold: float = evidence.THRESHOLD) -> None:
         """`cosines`: whether the embedder's are on the scale that the evidence is calibrated for. `threshold`: the
         evidence below which nothing is answered."""
         self.pool = pool
-        self.timeout = timeout
         self.cosines = cosines
         self.threshold = threshold
 
@@ -53,9 +50,11 @@ class Chooser:
         meaning: Ranking | None,
         extra: Sequence[int] = (),
         known: dict[int, Passage] | None = None,
+        *,
+        timeout: float,
     ) -> Found:
         """`known` are passages that this run has read already, and gets those that are read now. Raises VectorError
-        where Postgres does not give the passages."""
+        where Postgres does not give the passages within `timeout` seconds."""
         fused = fuse(question, words, meaning, k=POOLED)
         chunks = list(dict.fromkeys([*fused.chunks, *extra]))
         known = {} if known is None else known
@@ -64,7 +63,7 @@ class Chooser:
             # Of words alone it is the first choice; what they rank next may be wanted for the second one.
             ahead = words.chunks[: 2 * POOLED] if words and not meaning else ()
             wanted = dict.fromkeys([*missing, *ahead])
-            known.update(await passages.load(self.pool, list(wanted), scope, timeout=self.timeout))
+            known.update(await passages.load(self.pool, list(wanted), scope, timeout=timeout))
         found = [known[chunk] for chunk in chunks if chunk in known]
         ranked = passages.ranked(found, fused, words, meaning)
         kept = seated(dedupe.fold(ranked), extra, TOP)
@@ -72,9 +71,11 @@ class Chooser:
         answers = bool(kept) and likely >= self.threshold
         return Found(route(words, meaning), kept, answers, near=not answers and likely >= evidence.FAR)
 
-    async def again(self, chunks: Sequence[int], scope: AccessScope) -> tuple[Passage, ...]:
+    async def again(
+        self, chunks: Sequence[int], scope: AccessScope, *, timeout: float
+    ) -> tuple[Passage, ...]:
         """The passages that a run has shown before, as far as they are still there and readable."""
-        known = await passages.load(self.pool, chunks, scope, timeout=self.timeout)
+        known = await passages.load(self.pool, chunks, scope, timeout=timeout)
         return tuple(known[chunk] for chunk in chunks if chunk in known)
 
 

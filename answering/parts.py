@@ -40,9 +40,13 @@ class Chooses(Protocol):
         meaning: Ranking | None,
         extra: Sequence[int],
         known: dict[int, Passage] | None = None,
+        *,
+        timeout: float,
     ) -> Found: ...
 
-    async def again(self, chunks: Sequence[int], scope: AccessScope) -> tuple[Passage, ...]: ...
+    async def again(
+        self, chunks: Sequence[int], scope: AccessScope, *, timeout: float
+    ) -> tuple[Passage, ...]: ...
 
 
 class Reranks(Protocol):

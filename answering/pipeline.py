@@ -35,7 +35,6 @@ NEAREST = "What comes nearest in them:"
 CACHE_BUDGET = 0.1
 """Seconds. A look-up that takes longer is no shortcut."""
 
-
 Leg = asyncio.Task[Ranking | None]
 
 
@@ -78,8 +77,9 @@ async def answer(run: Run, reply: Reply, parts: Parts) -> str:
 async def go_on(run: Run, reply: Reply, parts: Parts) -> str:
     """Answers a run of a process that died after it had sent the sources: from these, and again."""
     chunks = [chunk for _, chunk in reply.shown]
-    work = lambda: parts.chooser.again(chunks, run.question.scope)  # noqa: E731
-    reply.keep(await run.stage("passages", work, budget=parts.budgets.vector, fallback=()))
+    limit = parts.budgets.usable  # nothing takes their place
+    work = lambda: parts.chooser.again(chunks, run.question.scope, timeout=limit)  # noqa: E731
+    reply.keep(await run.stage("passages", work, budget=limit, fallback=()))
     if not reply.passages:
         raise SearchUnavailable
     return await generate(run, reply, parts, await conversation(run, parts))
@@ -142,13 +142,14 @@ async def cite(run: Run, reply: Reply, parts: Parts, legs: Legs, extras: Extras)
     if words:
         await asyncio.wait({legs.meaning}, timeout=GRACE)
     if words and not legs.meaning.done():
-        early = await choose(run, parts, legs.text, words, None, (), read)
+        early = await choose(run, parts, legs.text, words, None, (), read, parts.budgets.vector)
         if early is not None and early.answerable and not legs.meaning.done():
             reply.cite(early, final=False)
     meaning = await legs.meaning
     if words is None and meaning is None:
         raise SearchUnavailable
-    found = await choose(run, parts, legs.text, words, meaning, extras, read) or reply.found
+    limit = parts.budgets.reading(run.elapsed(), first=not reply.shown)
+    found = await choose(run, parts, legs.text, words, meaning, extras, read, limit) or reply.found
     if found is None:
         raise SearchUnavailable
     if parts.reranker is not None:
@@ -166,11 +167,11 @@ async def choose(
     meaning: Ranking | None,
     extra: Sequence[int],
     read: dict[int, Passage],
+    limit: float,
 ) -> Found | None:
-    work = lambda: parts.chooser.choose(text, run.question.scope, words, meaning, extra, read)  # noqa: E731
-    return await run.stage(
-        "passages", work, budget=parts.budgets.vector, breaker=parts.breakers.passages, fallback=None
-    )
+    scope = run.question.scope
+    work = lambda: parts.chooser.choose(text, scope, words, meaning, extra, read, timeout=limit)  # noqa: E731
+    return await run.stage("passages", work, budget=limit, breaker=parts.breakers.passages, fallback=None)
 
 
 async def keep_usable(run: Run, reply: Reply, parts: Parts) -> None:

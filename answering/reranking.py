@@ -31,7 +31,7 @@ async def reranked(
 
     async def choose() -> Found:
         best = await reranker.rerank(text, fused, scope, timeout=limit.remaining())
-        return await parts.chooser.choose(text, scope, best, None, extra, read)
+        return await parts.chooser.choose(text, scope, best, None, extra, read, timeout=limit.remaining())
 
     chosen = await run.stage(
         "rerank", choose, budget=parts.budgets.rerank, breaker=parts.breakers.reranker, fallback=None

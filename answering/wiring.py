@@ -54,6 +54,7 @@ class Wiring:
     """One process' parts. `ask` is the way in for every interface."""
 
     pool: Pool
+    spare: Pool
     redis: "Redis"
     store: RunStore
     runs: RunManager
@@ -77,7 +78,7 @@ class Wiring:
         )
         await self.recovery.start()
         with suppress(PoolTimeout):
-            await self.pool.wait(POOL_PATIENCE)
+            await asyncio.gather(self.pool.wait(POOL_PATIENCE), self.spare.wait(POOL_PATIENCE))
         if self.generator is not None:
             await self.generator.warm()
 
@@ -135,7 +136,7 @@ class Wiring:
         await asyncio.to_thread(self.follower.stop)
         if self.tracing is not None:
             await asyncio.to_thread(self.tracing.close)
-        await self.pool.close()
+        await asyncio.gather(self.pool.close(), self.spare.close())
         await self.redis.aclose()
 
 
@@ -144,7 +145,7 @@ async def build() -> Wiring:
     base = await assembly.base()
     searches = LexicalSearch(base.follower.index)
     vectors = VectorIndex(
-        base.pool, model=base.embedder.name, dimensions=base.embedder.dimensions, read=POOLED
+        base.spare, model=base.embedder.name, dimensions=base.embedder.dimensions, read=POOLED
     )
     rankings = RankingCache(lambda: base.follower.revision, on_result=assembly.count_cache)
     words, meaning = CachedLexical(searches, rankings), CachedVectors(vectors, rankings)
@@ -152,7 +153,7 @@ async def build() -> Wiring:
         assembly.hedged(base.embedder, base.observer), base.redis, on_result=assembly.count_cache
     )
     store, generator = RunStore(base.pool, owner=base.owner), assembly.generator(base.observer)
-    answers, reranker = assembly.answer_cache(base.pool), reranking.configured(base.pool)
+    answers, reranker = assembly.answer_cache(base.spare), reranking.configured(base.spare)
     parts = assembly.parts(
         base, words, meaning, embedder, store=store, answers=answers, generator=generator, reranker=reranker
     )
@@ -168,6 +169,7 @@ async def build() -> Wiring:
     queues = {"ingest": settings.CELERY_TASK_DEFAULT_QUEUE}
     built = Wiring(
         pool=base.pool,
+        spare=base.spare,
         redis=base.redis,
         store=store,
         runs=runs,

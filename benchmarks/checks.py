@@ -158,6 +158,7 @@ CHECKS: Mapping[str, Checker] = {
     profiles.BOTH_FAIL.name: both_down,
     profiles.BOTH_HANG.name: both_down,
     profiles.EMBEDDER_HUNG.name: slow_down,
+    profiles.POSTGRES_SLOW.name: slow_down,
     profiles.REDIS_GONE.name: slow_down,
     profiles.UNLOADED.name: unloaded,
     profiles.OVERLOAD.name: overload,

@@ -55,7 +55,7 @@ class Sequential:
         vector = await self._embedder.embed_query(text, timeout=TIMEOUT)
         meaning = await parts.vectors.search(vector, self._scope, CANDIDATES, timeout=TIMEOUT)
         words = await parts.lexical.search(text, self._scope, CANDIDATES)
-        found = await parts.chooser.choose(text, self._scope, words, meaning, ())
+        found = await parts.chooser.choose(text, self._scope, words, meaning, (), timeout=TIMEOUT)
         asked.first_citation = time.monotonic()
         messages = await parts.prompts.trimmed(text, tuple(enumerate(found.passages, 1)), History())
         stream = await self._chat.open(

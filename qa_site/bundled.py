@@ -22,7 +22,7 @@ SHARED_BUFFERS_MB = min(8192, max(128, psutil.virtual_memory().total // 2**20 //
 POSTGRES_SETTINGS: Mapping[str, str] = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
-    "max_connections": "100",
+    "max_connections": "400",
     "shared_buffers": f"{SHARED_BUFFERS_MB}MB",
     "effective_cache_size": "1GB",
     "maintenance_work_mem": "256MB",

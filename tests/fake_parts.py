@@ -122,6 +122,8 @@ class ScriptedParts:
         meaning: Ranking | None,
         extra: Sequence[int],
         known: dict[int, Passage] | None = None,
+        *,
+        timeout: float,
     ) -> Found:
         await self.script.take("passages")
         chunks = dict.fromkeys([*(words.chunks if words else ()), *(meaning.chunks if meaning else ())])

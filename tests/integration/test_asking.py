@@ -74,6 +74,20 @@ async def test_nobody_sees_what_is_not_theirs(cast, settings, tmp_path):
             assert ("Nightjar" in json.dumps(frames[1:])) == ("papers" in sees)
 
 
+async def test_where_what_can_be_spared_waits_for_postgres_the_rest_does_not(cast, settings, tmp_path):
+    async with process(settings, tmp_path) as built:
+        spare = built.spare
+        held = [await spare.getconn() for _ in range(spare.max_size)]
+        frames = await frames_of(built, an_ask(cast.member))
+        for connection in held:
+            await spare.putconn(connection)
+        assert frames[-1]["finish"] == "extractive"
+        assert frames[-1]["route"] == "lexical"
+        assert "vector_timeout" in frames[-1]["degraded"]
+        again = await frames_of(built, an_ask(cast.member, "How many days of annual leave are there?"))
+        assert again[-1]["route"] == "hybrid"
+
+
 async def test_a_lost_group_counts_from_the_next_question(cast, settings, tmp_path):
     async with process(settings, tmp_path) as built:
         ask = an_ask(cast.director, "Project Nightjar million euros")

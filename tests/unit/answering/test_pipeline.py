@@ -267,6 +267,27 @@ async def test_only_whole_undegraded_answers_are_remembered() -> None:
     assert degraded.parts.remembered == []
 
 
+@autojump
+async def test_the_first_passages_have_until_a_usable_answer_is_due() -> None:
+    late = await play(Script(vector=HANG, passages=0.8))
+    assert late.last["finish"] == "complete"
+    assert late.last["degraded"] == ["passages_timeout", "vector_timeout"]
+    never = await play(Script(passages=HANG))
+    assert never.last["code"] == "search_unavailable"
+    assert Budgets().usable <= never.seconds < Budgets().usable + 0.1
+
+
+@autojump
+async def test_what_follows_the_first_passages_gives_way_to_them() -> None:
+    script = Script(embed=0.4, passages=0.3)
+    playing = asyncio.ensure_future(play(script))
+    await asyncio.sleep(0.45)  # the first ones are shown, and the second choice is under way
+    script.passages = HANG
+    played = await playing
+    assert [frame["final"] for frame in played.of("citations")] == [False, True]
+    assert played.last["finish"] == "complete"
+
+
 FAULTS = ("lexical", "embed", "vector", "passages", "history", "first_token")
 HOW = ("ok", "slow", "error", "hang")
 SLOW = {"lexical": 0.3, "embed": 0.8, "vector": 0.4, "passages": 0.4, "history": 0.1, "first_token": 2.4}
