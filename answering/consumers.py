@@ -136,10 +136,12 @@ class AskConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     ) -> None:
         try:
             # Beside each other: the question loses no time, and not one frame goes to who has logged out since.
-            found, logged_in = await asyncio.gather(frames(), self._logged_in())
-            if not logged_in:
+            found, logged_in = await asyncio.gather(frames(), self._logged_in(), return_exceptions=True)
+            if logged_in is False:
                 await self.close(code=NOT_LOGGED_IN)
                 return
+            if isinstance(found, BaseException):
+                raise found
             relay.begun = True
             if relay.stop:
                 await self.wiring.runs.stop(run, self.user)

@@ -17,4 +17,8 @@ def change_password(user):
     user.save()
 
 
-LOGGED_OUT = (log_out, switch_off, change_password)
+def delete(user):
+    User.objects.filter(pk=user.pk).delete()
+
+
+LOGGED_OUT = (log_out, switch_off, change_password, delete)
