@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
+from answering.asking import LONGEST
 from answering.examples import examples
 from answering.forms import ConversationForm
 from answering.history import CONVERSATIONS_SHOWN, by_day, runs_of
@@ -23,6 +24,7 @@ MODULES = [
     f"js/{name}.js"
     for name in (
         "ask",
+        "composer",
         "conversations",
         "dom",
         "run",
@@ -72,7 +74,8 @@ def _page(request: HttpRequest, current: Conversation | None) -> HttpResponse:
     collections = list(
         Collection.objects.filter(id__in=scope.collection_ids, scratch=False).values("slug", "name")
     )
-    runs, older = runs_of(current, scope, before=_uuid(request.GET.get("before"))) if current else ([], "")
+    before = _uuid(request.GET.get("before"))
+    runs, older = runs_of(current, scope, before=before) if current else ([], "")
     every = "all" in request.GET
     conversations = Conversation.objects.filter(user=request.user.pk).only("id", "title", "updated_at")
     listed = list(conversations if every else conversations[: CONVERSATIONS_SHOWN + 1])
@@ -86,11 +89,14 @@ def _page(request: HttpRequest, current: Conversation | None) -> HttpResponse:
         "examples": examples(scope) if not runs else [],
         "librarians": [] if request.user.has_perm("retrieval.add_document") else _librarians(),
         "older": older,
-        "newer": current is not None and "before" in request.GET,
+        "newer": current is not None and before is not None,
         "page": {
             "conversation": str(current.id) if current else None,
             "collections": collections,
             "runs": runs,
+            "earlier": current is not None and before is not None,
+            "longest": LONGEST,
+            "user": request.user.pk,
         },
     }
     return render(request, "answering/ask.html", context)

@@ -1,12 +1,13 @@
-// The ask page: the question box, the runs of this conversation, and what goes over the socket for them.
+// The ask page: the runs of this conversation, and what goes over the socket for them.
 
+import { Composer } from "./composer.js";
 import { Conversations } from "./conversations.js";
 import { scrolling, uuid } from "./dom.js";
 import { RunView } from "./run.js";
 import { AskSocket } from "./socket.js";
 
-const TYPING_PAUSE = 180;
 const SILENCE = 25000; // longer than any answer may take: the line is dead then, whatever the browser thinks
+const UNHEARD = 8000; // longer than it takes to acknowledge a question
 const PENDING = "citefirst.pending";
 
 const find = (id) => document.getElementById(id);
@@ -18,8 +19,8 @@ class AskPage {
     this.conversation = data.conversation;
     this.views = new Map();
     this.asked = new Map();
+    this.opening = null;
     this.silence = null;
-    this.box = find("question");
     this.conversations = new Conversations();
     this.socket = new AskSocket("/ws/ask/");
     this.socket.addEventListener("open", () => this.opened());
@@ -28,11 +29,13 @@ class AskPage {
     this.socket.addEventListener("frame", (event) => this.received(event.detail));
     this.tabs = new BroadcastChannel("citefirst");
     this.tabs.addEventListener("message", (event) => this.otherTab(event.data));
-    this.bindComposer();
+    this.composer = new Composer(this.names, data.longest);
+    this.composer.addEventListener("ask", (event) => this.ask(event.detail));
+    this.composer.addEventListener("typing", (event) => this.typed(event.detail));
+    this.bindKeys();
     this.restore();
     this.socket.connect();
-    if (this.box.value.endsWith("\n")) this.submit(); // Enter was pressed before this script had come
-    find("composer").dataset.ready = "yes";
+    this.composer.start();
   }
 
   // ---- runs
@@ -44,20 +47,30 @@ class AskPage {
     }
     const latest = data.runs.at(-1);
     if (latest) {
-      this.choose(latest.collections);
+      this.composer.choose(latest.collections);
       this.views.get(latest.id).element.scrollIntoView({ block: "start" });
     }
     this.restorePending();
     this.update();
   }
 
-  // A question that was sent and never acknowledged is sent again with its id: it cannot run twice.
+  // Questions that were sent and never acknowledged are sent again with their ids: they cannot run twice.
   restorePending() {
-    const pending = JSON.parse(sessionStorage.getItem(PENDING) || "null");
-    sessionStorage.removeItem(PENDING);
-    if (!pending || this.views.has(pending.id) || pending.conversation !== this.conversation) return;
-    this.asked.set(pending.id, pending);
-    this.add(pending);
+    const { user, page, frames } = JSON.parse(sessionStorage.getItem(PENDING) || "{}");
+    if (user === data.user && page === this.conversation) {
+      for (const frame of frames.filter(({ id }) => !this.views.has(id))) {
+        this.asked.set(frame.id, frame);
+        this.add(frame);
+        this.opening = frame.conversation;
+      }
+    }
+    this.keep();
+  }
+
+  keep() {
+    const frames = Array.from(this.asked.values());
+    if (frames.length) sessionStorage.setItem(PENDING, JSON.stringify({ user: data.user, page: this.conversation, frames }));
+    else sessionStorage.removeItem(PENDING);
   }
 
   add(run) {
@@ -74,15 +87,27 @@ class AskPage {
   }
 
   ask({ question, collections = null, fresh = false }) {
-    const frame = { type: "ask", id: uuid(), question, conversation: this.conversation, collections, fresh };
-    const view = this.add(frame);
+    // A new conversation gets its id here: a second question may come before the first is acknowledged.
+    this.opening ??= uuid();
+    const conversation = this.conversation ?? this.opening;
+    const frame = { type: "ask", id: uuid(), question, conversation, collections, fresh };
     this.asked.set(frame.id, frame);
-    sessionStorage.setItem(PENDING, JSON.stringify(frame));
+    this.keep();
+    if (data.earlier) {
+      location.assign(`/c/${conversation}/`); // where the conversation goes on, and this is asked
+      return;
+    }
+    const view = this.add(frame);
     this.socket.send(frame);
     this.watch();
     this.update();
     view.element.scrollIntoView({ block: "start", behavior: scrolling() });
     this.announce("Searching.");
+  }
+
+  // A hint lets the server look ahead; it is never answered.
+  typed(text) {
+    this.socket.send({ type: "typing", text, conversation: this.conversation });
   }
 
   stop() {
@@ -94,6 +119,7 @@ class AskPage {
 
   ended(view) {
     this.asked.delete(view.id);
+    this.keep();
     this.update();
   }
 
@@ -127,7 +153,6 @@ class AskPage {
   }
 
   accepted(frame) {
-    sessionStorage.removeItem(PENDING);
     const isNew = this.asked.has(frame.run);
     this.asked.delete(frame.run);
     if (!this.conversation) {
@@ -135,6 +160,7 @@ class AskPage {
       history.replaceState(null, "", `/c/${frame.conversation}/`);
       document.title = `${frame.question.slice(0, 80)} · Citefirst`;
     }
+    this.keep();
     if (!isNew) return;
     this.conversations.show(frame.conversation, frame.question);
     this.tabs.postMessage({ conversation: frame.conversation, id: frame.run, question: frame.question });
@@ -142,7 +168,7 @@ class AskPage {
 
   // The same conversation in another tab: its new question is followed here too.
   otherTab({ conversation, id, question }) {
-    if (conversation !== this.conversation || this.views.has(id)) return;
+    if (conversation !== this.conversation || data.earlier || this.views.has(id)) return;
     this.add({ id, question });
     this.socket.send({ type: "resume", run: id, after: 0 });
     this.update();
@@ -150,7 +176,12 @@ class AskPage {
 
   watch() {
     clearTimeout(this.silence);
-    if (this.active.length) this.silence = setTimeout(() => this.socket.renew(), SILENCE);
+    if (!this.active.length) return;
+    const dead = () => {
+      this.socket.renew();
+      this.watch();
+    };
+    this.silence = setTimeout(dead, this.asked.size ? UNHEARD : SILENCE);
   }
 
   lost(failures) {
@@ -170,6 +201,7 @@ class AskPage {
   }
 
   loggedOut() {
+    clearTimeout(this.silence);
     this.connection("You have been logged out. Reload the page to log in again.");
   }
 
@@ -178,25 +210,10 @@ class AskPage {
     find("connection").hidden = !text;
   }
 
-  // ---- the question box
+  // ---- the page
 
-  bindComposer() {
-    const form = find("composer");
-    form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      this.submit();
-    });
-    this.box.addEventListener("keydown", (event) => {
-      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
-      event.preventDefault();
-      this.submit();
-    });
-    this.box.addEventListener("input", () => {
-      this.fit();
-      this.hint();
-    });
+  bindKeys() {
     find("stop").addEventListener("click", () => this.stop());
-    find("filter")?.addEventListener("change", () => this.labelFilter());
     document.addEventListener("keydown", (event) => this.key(event));
     document.addEventListener("click", (event) => this.clicked(event));
   }
@@ -205,7 +222,7 @@ class AskPage {
     const writing = event.target.closest("input, textarea, select, dialog");
     if (event.key === "/" && !writing && !event.ctrlKey && !event.metaKey && !event.altKey) {
       event.preventDefault();
-      this.box.focus();
+      this.composer.focus();
     } else if (event.key === "Escape" && !event.target.closest("dialog")) {
       const menu = document.querySelector("details.menu[open]");
       if (menu) {
@@ -221,53 +238,15 @@ class AskPage {
     }
     const example = event.target.closest("[data-example]");
     if (!example) return;
-    this.ask({ question: example.textContent, collections: this.chosen() });
-    if (matchMedia("(pointer: fine)").matches) this.box.focus();
-  }
-
-  submit() {
-    const question = this.box.value.trim();
-    if (!question) return;
-    this.box.value = "";
-    clearTimeout(this.typing);
-    this.fit();
-    this.ask({ question, collections: this.chosen() });
-    this.box.focus();
-  }
-
-  // A hint on every pause lets the server look ahead; it is never answered.
-  hint() {
-    clearTimeout(this.typing);
-    const text = this.box.value.trim();
-    if (text.length < 3) return;
-    const send = () => this.socket.send({ type: "typing", text, conversation: this.conversation });
-    this.typing = setTimeout(send, TYPING_PAUSE);
-  }
-
-  fit() {
-    this.box.style.height = "auto";
-    this.box.style.height = `${Math.min(this.box.scrollHeight + 2, innerHeight * 0.4)}px`;
-  }
-
-  chosen() {
-    const boxes = Array.from(document.querySelectorAll("#filter input:checked"), (input) => input.value);
-    return boxes.length ? boxes : null;
-  }
-
-  choose(collections) {
-    for (const input of document.querySelectorAll("#filter input")) input.checked = (collections || []).includes(input.value);
-    this.labelFilter();
-  }
-
-  labelFilter() {
-    const label = find("filter-label");
-    if (!label) return;
-    const names = (this.chosen() || []).map((slug) => this.names.get(slug));
-    label.textContent = names.length > 2 ? `${names.length} collections` : names.join(", ") || "All collections";
+    this.ask({ question: example.textContent, collections: this.composer.chosen() });
+    if (matchMedia("(pointer: fine)").matches) this.composer.focus();
   }
 
   update() {
-    find("stop").hidden = this.active.length === 0;
+    const stop = find("stop");
+    const hadFocus = document.activeElement === stop;
+    stop.hidden = this.active.length === 0;
+    if (hadFocus && stop.hidden) this.composer.focus();
   }
 
   announce(text) {

@@ -55,6 +55,7 @@ export class AskSocket extends EventTarget {
 
   // Gives a connection up that has fallen silent, and opens another.
   renew() {
+    if (this.timer !== null) return; // it is known to be lost, and is tried again soon
     const old = this.socket;
     this.socket = null;
     if (old) old.close();

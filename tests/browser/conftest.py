@@ -17,7 +17,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from qa_site import places
-from tests.browser.acts import PASSWORD, log_in
+from tests.browser.acts import PASSWORD, Script, log_in
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -163,3 +163,11 @@ def page(visitor: Page, session_cookies: list[dict[str, object]]) -> Page:
     """A page of the administrator, who is logged in."""
     visitor.context.add_cookies(session_cookies)  # type: ignore[arg-type]
     return visitor
+
+
+@pytest.fixture
+def script(page: Page) -> Script:
+    server = Script(page)
+    page.goto("/")
+    server.wait(lambda: bool(server.sockets))
+    return server

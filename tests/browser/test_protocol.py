@@ -1,7 +1,7 @@
 """The page's side of the socket, against a server that follows a script."""
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from tests.browser.acts import LEAVE, Script, passage
 
@@ -9,14 +9,6 @@ pytestmark = pytest.mark.browser
 
 TEXT = "First of all 🌴. You get 25 days a year. The rest is silence."
 POINT = [16, 40]
-
-
-@pytest.fixture
-def script(page: Page) -> Script:
-    server = Script(page)
-    page.goto("/")
-    server.wait(lambda: bool(server.sockets))
-    return server
 
 
 def sources(script: Script, run: str, *, final: bool = True) -> None:
