@@ -91,8 +91,10 @@ def test_who_stops_by_keyboard_goes_on_in_the_question_box(page, script):
     expect(page.get_by_label("Your question")).to_be_focused()
 
 
-def test_what_has_the_focus_is_not_under_the_question_box(page, script):
-    page.set_viewport_size({"width": 640, "height": 640})
+# As they are, and what is left of a screen when its text is four times as large.
+@pytest.mark.parametrize(("width", "height"), [(640, 640), (320, 256)])
+def test_what_has_the_focus_is_not_under_what_sticks(page, script, width, height):
+    page.set_viewport_size({"width": width, "height": height})
     run = script.asked()
     script.accept(run)
     many = [passage(n, "Text. " * 30, []) for n in range(1, 9)]
