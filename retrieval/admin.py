@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from retrieval import permissions
+from retrieval import library, permissions
 from retrieval.forms import CollectionAdminForm
 from retrieval.models import Collection, Document
 
@@ -27,6 +27,13 @@ class CollectionAdmin(CollectionAdminBase):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Collection]:
         return super().get_queryset(request).filter(scratch=False).prefetch_related("groups")
+
+    def delete_model(self, request: HttpRequest, obj: Collection) -> None:
+        library.remove_collection(obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Collection]) -> None:
+        for collection in queryset:
+            library.remove_collection(collection)
 
     @admin.display(description="Read by")
     def readers(self, collection: Collection) -> str:

@@ -11,7 +11,7 @@ from ninja.errors import HttpError
 from ninja.files import UploadedFile
 
 from retrieval import library, permissions
-from retrieval.errors import DocumentTooLarge, NoRoom
+from retrieval.errors import CollectionGone, DocumentTooLarge, NoRoom
 from retrieval.ingestion import storage
 from retrieval.ingestion.blocks import megabytes
 from retrieval.models import Collection, Document
@@ -63,6 +63,8 @@ def add(request: AuthenticatedRequest, file: File[UploadedFile], collection: For
         raise HttpError(413, str(error)) from error
     except NoRoom as error:
         raise HttpError(507, str(error)) from error
+    except CollectionGone as error:
+        raise HttpError(404, str(error)) from error
     return Status(202, _accepted(document))
 
 
@@ -90,13 +92,13 @@ def put(request: AuthenticatedRequest, document_id: UUID, file: File[UploadedFil
         raise HttpError(403, "You may not change documents.")
     try:
         library.replace(document, _checked(file), file.chunks())
+        document.refresh_from_db()
     except DocumentTooLarge as error:
         raise HttpError(413, str(error)) from error
     except NoRoom as error:
         raise HttpError(507, str(error)) from error
     except Document.DoesNotExist as error:
         raise HttpError(404, "There is no such document.") from error
-    document.refresh_from_db()
     return Status(202, _accepted(document))
 
 

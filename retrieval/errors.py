@@ -11,6 +11,7 @@ RetrievalError
  ├─ DocumentError           a document cannot be used; the message is for an administrator
  │   ├─ DocumentTooLarge
  │   ├─ NoRoom              the disk is full
+ │   ├─ CollectionGone      it was deleted while the document came in
  │   ├─ DocumentEncrypted
  │   ├─ DocumentDamaged
  │   ├─ DocumentEmpty       no text found: empty, or scanned
@@ -68,6 +69,13 @@ class DocumentTooLarge(DocumentError):
 
 class NoRoom(DocumentError):
     """The disk that keeps the originals is full."""
+
+
+class CollectionGone(DocumentError):
+    """The collection was deleted while the document came in."""
+
+    def __init__(self) -> None:
+        super().__init__("The collection was deleted meanwhile.")
 
 
 class DocumentEncrypted(DocumentError):

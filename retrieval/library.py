@@ -2,18 +2,20 @@
 `ingest` command all come here; who may do it is asked before, with `permissions`."""
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.contrib.auth.models import Group
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import QuerySet
 from django.db.models.signals import pre_delete
 from django.utils import timezone
 from django.utils.text import slugify
 
+from retrieval.errors import CollectionGone
 from retrieval.ingestion import indexing, progress, storage
 from retrieval.models import Chunk, Collection, Document
 from retrieval.tasks import queue
@@ -27,9 +29,9 @@ _NAME_MOST = 400
 
 def add(user: "User | None", collection: Collection, name: str, pieces: Iterable[bytes]) -> Document:
     """Stores a file and queues it. The same content under the same name is not added twice: the document
-    that is there is returned, and tried again if it had failed. Raises DocumentTooLarge."""
+    that is there is returned, and tried again if it had failed. Raises DocumentTooLarge, NoRoom, CollectionGone."""
     name = file_name(name)
-    with storage.stored(pieces) as stored:
+    with _collection_may_go(), storage.stored(pieces) as stored:
         same = Document.objects.filter(collection=collection, name=name, content_hash=stored.content_hash)
         document = same.select_for_update().first()
         if document is None:
@@ -67,8 +69,9 @@ def retry(document: Document) -> None:
 
 
 def move(document: Document, collection: Collection) -> None:
-    """To another collection, at once: the old one's readers no longer find it when this returns."""
-    with transaction.atomic():
+    """To another collection, at once: the old one's readers no longer find it when this returns. Raises
+    CollectionGone, and Document.DoesNotExist when the document was deleted meanwhile."""
+    with _collection_may_go(), transaction.atomic():
         document = Document.objects.select_for_update().get(pk=document.pk)
         before = document.collection_id
         if before == collection.pk:
@@ -84,12 +87,19 @@ def move(document: Document, collection: Collection) -> None:
         transaction.on_commit(lambda: progress.hint(document.pk, collection.pk, user))
 
 
+@contextmanager
+def _collection_may_go() -> Iterator[None]:
+    """Around a transaction that puts a document into a collection: whether that is still there, its end tells."""
+    try:
+        yield
+    except IntegrityError as error:
+        raise CollectionGone from error
+
+
 def remove(document_id: UUID) -> None:
     """Deletes a document with all that was made of it. Work on it under way finds it gone and leaves
     nothing."""
-    with transaction.atomic():
-        Document.objects.select_for_update().filter(pk=document_id).first()
-        Document.objects.filter(pk=document_id).delete()
+    Document.objects.filter(pk=document_id).delete()
 
 
 def create_collection(
@@ -111,6 +121,16 @@ def create_collection(
     if created and groups:
         made.groups.set(groups)
     return made
+
+
+def remove_collection(collection: Collection) -> None:
+    """Deletes a collection with its documents, those too that come in at this moment; none comes after them."""
+    documents = Document.objects.filter(collection=collection)
+    with transaction.atomic():
+        list(documents.select_for_update().order_by("pk").values("pk"))  # first, as workers take them first
+        Collection.objects.select_for_update().filter(pk=collection.pk).first()
+        documents.delete()
+        collection.delete()
 
 
 def named(collections: QuerySet[Collection], slug: str) -> Collection | None:
@@ -149,6 +169,7 @@ def _forget_files(content_hashes: Iterable[str]) -> None:
 
 def take_out(sender: type[Document], instance: Document, **_: object) -> None:
     """Whatever deletes a document (a page, the admin, a collection's end) takes it out of search with it."""
+    Document.objects.select_for_update().filter(pk=instance.pk).first()  # a worker may be publishing it
     with connection.cursor() as wrapped:
         indexing.retire(wrapped.cursor, instance.pk)
     hashes = [instance.content_hash, instance.published_hash]

@@ -20,7 +20,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from retrieval import library as keeping
 from retrieval import permissions
-from retrieval.errors import DocumentTooLarge, NoRoom
+from retrieval.errors import CollectionGone, DocumentTooLarge, NoRoom
 from retrieval.finding import STATES, wanted
 from retrieval.forms import CollectionForm, MoveForm, ReplaceForm, UploadForm
 from retrieval.ingestion import storage
@@ -31,18 +31,24 @@ from retrieval.states import document_state, said
 DOCUMENTS_A_PAGE = 100
 CHUNKS_A_PAGE = 200
 
+STATUSES = {DocumentTooLarge: 413, NoRoom: 507, CollectionGone: 404}
+
 View = Callable[..., HttpResponse]
 
 
 def librarian_required(view: View) -> View:
-    """For people who may add documents; others are told that they may not."""
+    """For people who may add documents; others are told that they may not. What somebody else has deleted in this
+    moment is not found."""
 
     @login_required
     @wraps(view)
     def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not permissions.may_add_documents(request.user):
             raise PermissionDenied
-        return view(request, *args, **kwargs)
+        try:
+            return view(request, *args, **kwargs)
+        except Document.DoesNotExist:
+            raise Http404 from None
 
     return checked
 
@@ -134,9 +140,9 @@ def upload(request: HttpRequest) -> HttpResponse:
     for file in form.cleaned_data["file"]:
         try:
             added.append(keeping.add(_user(request), collection, _name(file), file.chunks()))
-        except (DocumentTooLarge, NoRoom) as error:
+        except (DocumentTooLarge, NoRoom, CollectionGone) as error:
             if wants_json:
-                return _refused(request, str(error), wants_json, 507 if isinstance(error, NoRoom) else 413)
+                return _refused(request, str(error), wants_json, STATUSES[type(error)])
             messages.error(request, f"{file.name}: {error}")
     if wants_json:
         return JsonResponse({"documents": [document_state(each) for each in added]}, status=202)
@@ -222,7 +228,10 @@ def move(request: HttpRequest, pk: UUID) -> HttpResponse:
     form = MoveForm(_user(request), request.POST)
     if not form.is_valid():
         raise Http404
-    keeping.move(document, form.cleaned_data["collection"])
+    try:
+        keeping.move(document, form.cleaned_data["collection"])
+    except CollectionGone:
+        raise Http404 from None
     return _to_library(form.cleaned_data["collection"])
 
 

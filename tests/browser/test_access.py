@@ -10,7 +10,8 @@ pytestmark = pytest.mark.browser
 PHONE = {"width": 360, "height": 740}
 PAGES = ["/", "/library/", "/ops/", "/accounts/password/"]
 
-# Every control has a name, every id and each region's name is there once, every page has one main landmark, a title and a heading.
+# Every control has a name, every id and each region's name is there once, every page has one main landmark, a title and
+# a heading.
 NAMES = """() => {
   const wrong = [];
   const shown = (e) => e.checkVisibility();
@@ -22,7 +23,8 @@ NAMES = """() => {
   for (const e of document.querySelectorAll("img:not([alt])")) wrong.push("no alt: " + e.outerHTML);
   const ids = Array.from(document.querySelectorAll("[id]"), (e) => e.id);
   for (const id of ids) if (ids.indexOf(id) !== ids.lastIndexOf(id)) wrong.push("twice: " + id);
-  const label = (e) => e.getAttribute("aria-label") || document.getElementById(e.getAttribute("aria-labelledby"))?.textContent;
+  const labelledBy = (e) => document.getElementById(e.getAttribute("aria-labelledby"))?.textContent;
+  const label = (e) => e.getAttribute("aria-label") || labelledBy(e);
   const regions = Array.from(document.querySelectorAll("section[aria-labelledby], [role=region]"), label);
   for (const one of regions) if (regions.indexOf(one) !== regions.lastIndexOf(one)) wrong.push("region twice: " + one);
   if (document.querySelectorAll("main").length !== 1) wrong.push("main");
