@@ -46,10 +46,10 @@ from retrieval.reranking import Reranker
 
 logger = logging.getLogger("answering")
 
-NEEDED, SPARED = 20, 12
-"""Connections to Postgres: for what nothing takes the place of (questions, passages, the ends of answers), and for the
-rest (vectors, kept answers, prefetching), which may not take them all where Postgres is slow. They are made at once: a
-pool grows by one at a time, too late for the questions that come meanwhile."""
+NEEDED, SPARED = (16, 20), (4, 12)
+"""Connections to Postgres, from the start and at most: for what nothing takes the place of (questions, passages, the ends
+of answers), and for the rest (vectors, kept answers, prefetching), which may not take them all where Postgres is slow. A
+pool grows by one at a time, too late for the questions that come meanwhile, so most are there from the start."""
 
 COLLECTED = (10_000, 20, 50)
 """The garbage collector's thresholds: a question makes some thousand objects, and hardly a cycle among them."""
@@ -109,7 +109,7 @@ class Base:
 async def base() -> Base:
     """Postgres and Redis may be away: connections are made when they are needed."""
     pool, spare = (
-        make_pool(settings.DATABASE_URL, min_size=size, max_size=size) for size in (NEEDED, SPARED)
+        make_pool(settings.DATABASE_URL, min_size=least, max_size=most) for least, most in (NEEDED, SPARED)
     )
     await asyncio.gather(pool.open(), spare.open())
     redis = Redis.from_url(settings.REDIS_URL, protocol=2, socket_connect_timeout=REDIS_PATIENCE)
