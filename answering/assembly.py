@@ -47,9 +47,9 @@ from retrieval.reranking import Reranker
 logger = logging.getLogger("answering")
 
 NEEDED, SPARED = (16, 20), (4, 12)
-"""Connections to Postgres, from the start and at most: for what nothing takes the place of (questions, passages, the ends
-of answers), and for the rest (vectors, kept answers, prefetching), which may not take them all where Postgres is slow. A
-pool grows by one at a time, too late for the questions that come meanwhile, so most are there from the start."""
+"""Connections to Postgres, from the start and at most: for what nothing takes the place of (questions, passages, the
+ends of answers), and for the rest (vectors, kept answers, prefetching), which may not take them all where Postgres is
+slow. A pool grows by one at a time, too late for the questions that come meanwhile."""
 
 COLLECTED = (10_000, 20, 50)
 """The garbage collector's thresholds: a question makes some thousand objects, and hardly a cycle among them."""
