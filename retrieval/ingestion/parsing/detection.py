@@ -96,8 +96,10 @@ def _zipped(archive: Archive) -> Kind:
     if "mimetype" in archive.names:
         stated = archive.read("mimetype").decode("ascii", errors="replace").strip()
         for kind in (Kind.ODT, Kind.ODS, Kind.ODP, Kind.EPUB):
-            if stated == kind.value:
+            if stated in {kind.value, f"{kind.value}-template"}:
                 return kind
+        if stated.startswith(_OPENDOCUMENT):  # a drawing, a formula, a database
+            raise DocumentUnsupported("Such OpenDocument files are not read. Save it as PDF and try again.")
     for member, kind in _MEMBERS.items():
         if member in archive.names:
             return kind

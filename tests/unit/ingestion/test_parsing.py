@@ -71,6 +71,23 @@ def test_a_book_is_read_in_the_order_of_its_spine():
     assert [block.text for block in document.blocks] == ["First", "Begin here.", "Second", "End here."]
 
 
+@pytest.mark.parametrize("kind", ["text", "text-template"])
+def test_an_opendocument_text_is_read_also_as_a_template(kind):
+    content = (
+        '<o:document-content xmlns:o="urn:oasis:names:tc:opendocument:xmlns:office:1.0"'
+        ' xmlns:t="urn:oasis:names:tc:opendocument:xmlns:text:1.0">'
+        "<o:body><o:text><t:p>Dear Ann</t:p></o:text></o:body></o:document-content>"
+    )
+    stated = f"application/vnd.oasis.opendocument.{kind}"
+    assert words(samples.zipped({"mimetype": stated, "content.xml": content})) == "Dear Ann"
+
+
+def test_a_drawing_is_no_archive():
+    stated = "application/vnd.oasis.opendocument.graphics"
+    with pytest.raises(DocumentUnsupported, match="Save it as PDF"):
+        parse(samples.zipped({"mimetype": stated, "content.xml": "<x/>"}), "x")
+
+
 def test_pdf_lines_become_paragraphs_with_pages():
     document = parse(
         samples.pdf([["The first line of a text that goes on and", "ends here."], ["Page two."]]), "x"
