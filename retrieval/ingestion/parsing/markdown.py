@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 
-from bs4 import BeautifulSoup
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
@@ -19,6 +18,7 @@ from retrieval.ingestion.blocks import (
     table_block,
     tidy,
 )
+from retrieval.ingestion.parsing.html_converter import as_commonmark
 
 HEADING_MOST = 200
 """Characters. A longer heading is a paragraph in disguise."""
@@ -107,7 +107,7 @@ class _Blocks:
         elif token.type == "inline":
             self._add(TEXT, tidy(_plain(token)))
         elif token.type == "html_block":
-            self._add(TEXT, tidy(_without_tags(token.content)))
+            self._html(token.content)
 
     def _begin_item(self) -> None:
         number = self.numbers[-1]
@@ -124,6 +124,17 @@ class _Blocks:
             self.marker = ""
         else:
             self.blocks.append(Block(kind, text))
+
+    def _html(self, html: str) -> None:
+        """Headings, tables and lists that are written as HTML are such."""
+        if "<" not in html:
+            self._add(TEXT, tidy(html))
+            return
+        for block in parse_commonmark(as_commonmark(html)[1]).blocks:
+            if block.kind == TEXT:
+                self._add(TEXT, block.text)
+            else:
+                self.blocks.append(block)
 
     def _heading(self, level: int, text: str) -> None:
         text = one_line(text)
@@ -164,7 +175,3 @@ def _plain_child(token: Token) -> str:
     if token.type == "html_inline":
         return "\n" if token.content.lower().startswith("<br") else ""
     return token.content
-
-
-def _without_tags(html: str) -> str:
-    return BeautifulSoup(html, "lxml").get_text("\n") if "<" in html else html

@@ -96,3 +96,81 @@ def test_the_foot_of_a_table_is_no_second_header():
     assert blocks(f"<table>{rows}</table>") == [
         (TABLE, "| City | Rate |\n| --- | --- |\n| Ulm | 40 |\n| Sum | 80 |")
     ]
+
+
+def test_all_parts_of_a_definition_are_those_of_the_page():
+    parts = "<p>Paid by the firm.</p><p>Not by you.</p><ul><li>Bonn</li></ul>"
+    body = f"<dl><dt>Hotel</dt><dt>Inn</dt><dd>{parts}</dd><dt>Call</dt><dd><pre>run()</pre></dd></dl>"
+    assert blocks(body) == [
+        (TEXT, "Hotel\nInn\n: Paid by the firm."),
+        (TEXT, "Not by you."),
+        (ITEM, "- Bonn"),
+        (TEXT, "Call"),
+        (CODE, "run()"),
+    ]
+
+
+def test_code_may_show_a_fence():
+    body = "<pre>```python\nrun()\n```</pre><h2>Next</h2>"
+    assert blocks(body) == [(CODE, "```python\nrun()\n```"), (HEADING, "Next")]
+
+
+def test_lines_of_code_end_where_the_page_breaks_them():
+    assert blocks("<pre>one<br>two</pre>") == [(CODE, "one\ntwo")]
+
+
+def test_emphasis_within_a_word_leaves_no_marks():
+    assert blocks("<p><b>Rule:</b>Book <del>late</del>early, <i>a</i>b</p>") == [
+        (TEXT, "Rule:Book lateearly, ab")
+    ]
+
+
+def test_what_is_centred_does_not_run_into_what_follows():
+    assert blocks("<center><b>Leave</b></center>You get 25 days.") == [
+        (TEXT, "Leave"),
+        (TEXT, "You get 25 days."),
+    ]
+
+
+@pytest.mark.parametrize("mark", ["<a href='#x'>¶</a>", "<a href='#x' class='headerlink'>\uf0c1</a>"])
+def test_the_link_of_a_heading_to_itself_is_no_part_of_it(mark):
+    assert blocks(f"<h2>Leave{mark}</h2><p>25 days.</p>") == [(HEADING, "Leave"), (TEXT, "25 days.")]
+
+
+TEXT_OF_A_PAGE = "You get 25 days of leave a year, and more of them with the years. " * 4
+
+
+@pytest.mark.parametrize(
+    "bar",
+    [
+        "<table><tr><th colspan=2>Leave</th></tr>"
+        "<tr><td><a accesskey='p' href='1'>Prev</a></td><td><a accesskey='n' href='2'>Next</a></td></tr></table>",
+        "<div>Next: <a href='2' rel='next'>Pay</a> [<a href='i' rel='index'>Index</a>]</div>",
+        "<div class='navbar fixed-top'><ul><li><a href='1'>Home</a></li></ul></div>",
+        "<div role='dialog'><h4>Search</h4></div>",
+    ],
+)
+def test_bars_that_lead_to_other_pages_are_left_out(bar):
+    assert blocks(f"{bar}<p>{TEXT_OF_A_PAGE}</p>") == [(TEXT, TEXT_OF_A_PAGE.strip())]
+
+
+def test_a_part_about_navigation_is_kept():
+    body = f"<p>{TEXT_OF_A_PAGE}</p><div class='navigation'><h2>Navigation</h2><p>Turn left.</p></div>"
+    assert blocks(body)[1:] == [(HEADING, "Navigation"), (TEXT, "Turn left.")]
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "<tr><td>Book early.</td></tr><tr><td>Go by train.</td></tr>",
+        "<tr><td><p>Book early.</p><p>Go by train.</p></td><td></td></tr>",
+    ],
+)
+def test_a_table_of_one_column_or_one_row_of_paragraphs_only_places_them(table):
+    assert blocks(f"<table>{table}</table>") == [(TEXT, "Book early."), (TEXT, "Go by train.")]
+
+
+def test_a_note_aside_in_an_article_is_kept_and_a_list_of_links_is_not():
+    links = "<aside><a href='1'>Pay</a> <a href='2'>Travel</a></aside>"
+    body = f"<article><h1>Leave</h1><p>25 days.</p><aside>Ask in time.</aside>{links}</article>"
+    assert blocks(body) == [(HEADING, "Leave"), (TEXT, "25 days."), (TEXT, "Ask in time.")]

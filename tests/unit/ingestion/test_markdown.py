@@ -2,7 +2,7 @@
 
 import time
 
-from retrieval.ingestion.blocks import CODE, HEADING, ITEM, TEXT
+from retrieval.ingestion.blocks import CODE, HEADING, ITEM, TABLE, TEXT
 from retrieval.ingestion.parsing import parse
 
 
@@ -44,3 +44,16 @@ def test_thousands_that_are_never_closed_take_no_longer_than_as_many_that_are():
         return time.process_time() - began
 
     assert took("a {% b <% c\n\n") < 8 * took("a {% b %} c\n\n")
+
+
+def test_headings_tables_and_lists_may_be_written_as_html():
+    table = "<table>\n<tr><th>City</th><th>Rate</th></tr>\n<tr><td>Ulm</td><td>40</td></tr>\n</table>"
+    text = (
+        f'<h1 align="center">Travel</h1>\n\n<p>Book <b>early</b>.</p>\n\n{table}\n\n<ul><li>Bonn</li></ul>\n'
+    )
+    assert blocks(text) == [
+        (HEADING, "Travel"),
+        (TEXT, "Book early."),
+        (TABLE, "| City | Rate |\n| --- | --- |\n| Ulm | 40 |"),
+        (ITEM, "- Bonn"),
+    ]
