@@ -77,11 +77,14 @@ def _line(text_page: pypdfium2.PdfTextPage, page: int, text: str, first: int) ->
     begin = _box(text_page, index, turned)
     last = pdfium.FPDFText_GetCharIndexFromTextIndex(text_page, first + len(text) - 1)
     end = _box(text_page, last, turned)
-    size = pdfium.FPDFText_GetFontSize(text_page, index)
-    height = begin.top - begin.bottom
-    # Some writers scale a font of one point by a matrix: then the height of a character tells.
-    seen = height / 1.2 if size <= 2 and height > 2 else size
-    return Line(page, text, seen, begin.top, end.bottom, begin.left, end.right, turned)
+    return Line(page, text, _size(text_page, index), begin.top, end.bottom, begin.left, end.right, turned)
+
+
+def _size(text_page: pypdfium2.PdfTextPage, index: int) -> float:
+    """The character's font in points, as it is seen: most writers but TeX scale what they set, a browser by 3/4."""
+    matrix = pdfium.FS_MATRIX()
+    pdfium.FPDFText_GetMatrix(text_page, index, matrix)
+    return float(pdfium.FPDFText_GetFontSize(text_page, index) * math.hypot(matrix.c, matrix.d))
 
 
 def _append(lines: list[Line], line: Line) -> None:

@@ -57,6 +57,20 @@ def test_a_page_that_is_shown_turned_is_read_as_it_is_shown(turn):
     ]
 
 
+@pytest.mark.parametrize("scale", [1, 0.75, 12])
+def test_paragraphs_are_told_apart_however_the_writer_scales_its_font(scale):
+    """A browser sets 16 units at 3/4 of a point, others one unit at 12 points."""
+    paragraphs = ["Hotels cost 140 EUR at most in every", "city of the land.", "Trains are second class."]
+    text = "".join(
+        f"/F1 {12 / scale} Tf {scale} 0 0 {scale} 50 {place} Tm ({line}) Tj "
+        for line, place in zip(paragraphs, (740, 726, 700), strict=True)
+    )
+    assert blocks(page(text)) == [
+        (TEXT, "Hotels cost 140 EUR at most in every city of the land."),
+        (TEXT, "Trains are second class."),
+    ]
+
+
 def test_a_stamp_along_the_edge_is_no_heading():
     text = "".join(
         shown(12, line, 50, place) for (_, line), place in zip(LINES, (740, 725, 710), strict=True)
