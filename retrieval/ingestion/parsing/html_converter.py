@@ -41,7 +41,7 @@ class _Converter(MarkdownConverter):
     def convert_pre(self, el: Tag, text: str, parent_tags: set[str]) -> str:
         """Its fence is longer than those that it shows."""
         fence = "`" + max([*_FENCES.findall(text), "``"], key=len)
-        code = text.strip("\n")
+        code = text.rstrip().lstrip("\n")
         return f"\n\n{fence}\n{code}\n{fence}\n\n" if code else ""
 
     def convert_dt(self, el: Tag, text: str, parent_tags: set[str]) -> str:
