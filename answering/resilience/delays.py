@@ -7,6 +7,10 @@ from collections import deque
 MARGIN = 1.25
 """How many times the median latency is late at the earliest."""
 
+MOST, STUCK = 0.85, 2.0
+"""What takes so many times as long as so many of all calls is late at the latest: where one in ten never says anything,
+the slowest twentieth tells nothing of those that do."""
+
 
 class Window:
     """Quantiles of the last `size` samples."""
@@ -64,8 +68,9 @@ class HedgeDelay:
         return None
 
     def delay(self, dependency: str, size: int = 0) -> float:
-        late, usual = (self.quantile(dependency, size, share) for share in (self._quantile, 0.5))
-        if late is None or usual is None:
+        shares = (self._quantile, MOST, 0.5)
+        late, most, usual = (self.quantile(dependency, size, share) for share in shares)
+        if late is None or most is None or usual is None:
             return self._floor
         # Where all calls take about as long, the slowest twentieth is not late.
-        return min(max(late, MARGIN * usual, self._floor), self._ceiling)
+        return min(max(min(late, STUCK * most), MARGIN * usual, self._floor), self._ceiling)

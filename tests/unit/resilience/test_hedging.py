@@ -248,6 +248,13 @@ def test_long_prompts_have_a_delay_of_their_own() -> None:
     assert delays.delay("a", 5) >= 1.0  # unknown: as for all
 
 
+def test_calls_that_never_answer_do_not_make_the_others_late_later() -> None:
+    delays = HedgeDelay()
+    for number in range(100):
+        delays.observe("a", 0, 3.0 if number % 10 == 0 else 0.2)
+    assert delays.delay("a") == pytest.approx(0.4)
+
+
 def test_where_all_take_as_long_none_is_late() -> None:
     delays = HedgeDelay()
     for number in range(50):
