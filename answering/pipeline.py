@@ -142,14 +142,13 @@ async def cite(run: Run, reply: Reply, parts: Parts, legs: Legs, extras: Extras)
     if words:
         await asyncio.wait({legs.meaning}, timeout=GRACE)
     if words and not legs.meaning.done():
-        early = await choose(run, parts, legs.text, words, None, (), read, parts.budgets.vector)
+        early = await choose(run, reply, parts, legs.text, words, None, (), read)
         if early is not None and early.answerable and not legs.meaning.done():
             reply.cite(early, final=False)
     meaning = await legs.meaning
     if words is None and meaning is None:
         raise SearchUnavailable
-    limit = parts.budgets.reading(run.elapsed(), first=not reply.shown)
-    found = await choose(run, parts, legs.text, words, meaning, extras, read, limit) or reply.found
+    found = await choose(run, reply, parts, legs.text, words, meaning, extras, read) or reply.found
     if found is None:
         raise SearchUnavailable
     if parts.reranker is not None:
@@ -161,15 +160,15 @@ async def cite(run: Run, reply: Reply, parts: Parts, legs: Legs, extras: Extras)
 
 async def choose(
     run: Run,
+    reply: Reply,
     parts: Parts,
     text: str,
     words: Ranking | None,
     meaning: Ranking | None,
     extra: Sequence[int],
     read: dict[int, Passage],
-    limit: float,
 ) -> Found | None:
-    scope = run.question.scope
+    scope, limit = run.question.scope, parts.budgets.reading(run.elapsed(), first=reply.found is None)
     work = lambda: parts.chooser.choose(text, scope, words, meaning, extra, read, timeout=limit)  # noqa: E731
     return await run.stage("passages", work, budget=limit, breaker=parts.breakers.passages, fallback=None)
 
