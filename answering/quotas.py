@@ -61,7 +61,11 @@ class Quotas:
         if await self._shared.hit(self._item, user):
             return 0.0
         stats = await self._shared.get_window_stats(self._item, user)
-        return max(1.0, stats.reset_time - time.time())
+        wait = stats.reset_time - time.time()
+        if wait > MINUTE:  # the clock was set back: what was counted is of the future
+            await self._shared.clear(self._item, user)
+            return 0.0 if await self._shared.hit(self._item, user) else 1.0
+        return max(1.0, wait)
 
 
 class OwnCount:

@@ -3,7 +3,7 @@
 from retrieval.access import SCOPE_SQL
 
 # In one go: what the asker may read, whether the id ran before, whose the conversation is, and, where all is well, the
-# conversation and the run.
+# conversation and the run. A clock that is set back changes no order of questions.
 BEGIN = f"""
     WITH scope AS ({SCOPE_SQL}),
     old AS (SELECT user_id, conversation_id FROM answering_run WHERE id = %(run)s),
@@ -21,7 +21,9 @@ BEGIN = f"""
             owner, attempt, finish, route, answer, html, gist, citations, cited, degraded, stages, events, error,
             created_at)
         SELECT %(run)s::uuid, %(user)s, own.id, %(question)s, %(collections)s::jsonb, %(fresh)s, %(priority)s,
-            'running', %(owner)s, 1, '', '', '', '', '', '[]', '[]', '[]', '[]', '[]', '', now()
+            'running', %(owner)s, 1, '', '', '', '', '', '[]', '[]', '[]', '[]', '[]', '',
+            greatest(now(), (SELECT max(created_at) + interval '1 microsecond' FROM answering_run
+                WHERE conversation_id = own.id))
         FROM own WHERE NOT EXISTS (SELECT 1 FROM old)
         ON CONFLICT (id) DO NOTHING RETURNING id
     )

@@ -154,6 +154,7 @@ CELERY_BEAT_SCHEDULE = {
     "complete vectors": {"task": "retrieval.tasks.complete_vectors", "schedule": 300.0},
     "tidy vectors": {"task": "retrieval.tasks.tidy_vectors", "schedule": 900.0},
 }
+CELERY_BEAT_SCHEDULER = "qa_site.scheduling:Scheduler"
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "run" / "beat-schedule")
 
 # ---- the models

@@ -133,13 +133,17 @@ def tidy_vectors() -> None:
 
 
 def stalled() -> list[UUID]:
-    """Documents under way that no worker is at."""
+    """Documents under way that no worker is at. A sign of life from the future is none: the clock was set back."""
     now = timezone.now()
-    silent = Document.objects.filter(heartbeat_at__lt=now - STALLED)
+    silent = Document.objects.exclude(heartbeat_at__range=(now - STALLED, now + STALLED))
     found = Q(status__in=[_Status.PARSING, _Status.EMBEDDING])
     waiting = Q(status=_Status.QUEUED)
     if silent.filter(waiting).exists():
-        found |= waiting if _queue_is_empty() else waiting & Q(heartbeat_at__lt=now - FORGOTTEN)
+        found |= (
+            waiting
+            if _queue_is_empty()
+            else waiting & ~Q(heartbeat_at__range=(now - FORGOTTEN, now + FORGOTTEN))
+        )
     ids = silent.filter(found).order_by("created_at").values_list("pk", flat=True)[:500]
     held = _locks_held()
     return [document_id for document_id in ids if indexing.lock_key(document_id) not in held]

@@ -52,6 +52,15 @@ async def test_who_asks_too_often_is_told_when_to_come_back(redis: Redis) -> Non
     assert 1 <= (await refused(quotas, user)).retry_after <= 60
 
 
+async def test_a_clock_that_was_set_back_turns_nobody_away(redis: Redis) -> None:
+    quotas, user = Quotas(redis, 1, patience=PATIENT), somebody()
+    await quotas.spend(user)
+    (counted,) = await redis.keys(f"quota*{user}*")
+    await redis.lset(counted, 0, str(float(await redis.lindex(counted, 0)) + 86_400))
+    await quotas.spend(user)
+    await refused(quotas, user)
+
+
 async def test_users_do_not_pay_for_each_other(redis: Redis) -> None:
     quotas, user = Quotas(redis, 1, patience=PATIENT), somebody()
     await quotas.spend(user)

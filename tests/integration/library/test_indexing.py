@@ -257,6 +257,14 @@ def test_a_document_whose_worker_died_is_found_stalled(add):
     assert tasks.stalled() == [document.pk]
 
 
+@pytest.mark.parametrize("status", ["queued", "embedding"])
+def test_a_document_is_found_stalled_also_after_the_clock_was_set_back(add, status):
+    document = add(FIRST, index=False)
+    Document.objects.filter(pk=document.pk).update(status=status)
+    stall(document, hours=-1)
+    assert tasks.stalled() == [document.pk]
+
+
 def test_a_document_whose_worker_was_told_to_stop_is_found_stalled(add):
     def stop() -> None:
         raise SystemExit
