@@ -2,30 +2,22 @@
 
 import hashlib
 import os
-import time
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from celery import current_app
 from django.core.management.base import BaseCommand, CommandError
-from kombu.exceptions import OperationalError
-from redis.exceptions import RedisError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from retrieval import library
-from retrieval.errors import DocumentError, EmbeddingError
-from retrieval.ingestion import indexing
+from retrieval.errors import DocumentError
+from retrieval.management.following import NICE, failed, index_here, wait_for, worker_runs
 from retrieval.models import Collection, Document
 
 _PIECE = 1 << 20
-_POLL_SECONDS = 0.3
-_ASKED = 20  # documents whose state is asked for at a time
-_NICE = 10
-_DONE = (Document.Status.READY, Document.Status.FAILED)
 
 
 class Command(BaseCommand):
@@ -67,10 +59,10 @@ class Command(BaseCommand):
                     failures.append((name, error.strerror or str(error)))
                 bar.advance(adding)
             alone = not worker_runs()
-            if alone:
-                self._work(documents, bar)
-            elif wait:
-                self._wait(documents, bar)
+            if alone or wait:
+                indexed = bar.add_task("Indexing", total=len(documents))
+                follow = index_here if alone else wait_for
+                follow(documents, lambda more: bar.advance(indexed, more))
         failures += failed(documents)
         for line in [*closed, *(f"{name}: {reason}" for name, reason in failures)]:
             self.stderr.write(line)
@@ -80,39 +72,8 @@ class Command(BaseCommand):
             raise SystemExit(1)
 
     def run_from_argv(self, argv: list[str]) -> None:
-        os.nice(_NICE)  # to add files must not hold up who asks meanwhile
+        os.nice(NICE)
         super().run_from_argv(argv)
-
-    def _work(self, documents: Sequence[UUID], bar: Progress) -> None:
-        """With no worker to do it."""
-        indexed = bar.add_task("Indexing", total=len(documents))
-        for document_id in documents:
-            while True:
-                try:
-                    indexing.index_document(document_id)
-                except indexing.DocumentBusy:
-                    time.sleep(_POLL_SECONDS)
-                    continue
-                except EmbeddingError as error:
-                    document = Document.objects.filter(pk=document_id).first()
-                    if document is not None:
-                        indexing.fail(document.pk, document.content_hash, str(error))
-                break
-            bar.advance(indexed)
-
-    def _wait(self, documents: Sequence[UUID], bar: Progress) -> None:
-        indexed = bar.add_task("Indexing", total=len(documents))
-        left = list(documents)
-        while left:
-            # About as they are taken in: to ask after all of a large library would cost what a question takes.
-            asked, later = left[:_ASKED], left[_ASKED:]
-            under_way = set(
-                Document.objects.filter(pk__in=asked).exclude(status__in=_DONE).values_list("pk", flat=True)
-            )
-            bar.advance(indexed, len(asked) - len(under_way))
-            left = [document_id for document_id in asked if document_id in under_way] + later
-            if under_way:
-                time.sleep(_POLL_SECONDS)
 
 
 def files_of(
@@ -172,16 +133,3 @@ def pieces(path: Path) -> Iterator[bytes]:
 def digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def failed(documents: Sequence[UUID]) -> list[tuple[str, str]]:
-    """Names and reasons of those that have failed by now."""
-    found = Document.objects.filter(pk__in=documents, status=Document.Status.FAILED).order_by("name")
-    return list(found.values_list("name", "reason"))
-
-
-def worker_runs() -> bool:
-    try:
-        return bool(current_app.control.ping(timeout=1.0, limit=1))
-    except (OperationalError, RedisError, OSError):
-        return False
