@@ -4,7 +4,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from retrieval.errors import RetrievalError
@@ -29,9 +29,10 @@ class Source:
     text: str
 
     def chunks(self) -> list[Chunk]:
-        """Its chunks, as ingestion would make them of a Markdown or a text file."""
+        """Its chunks, as ingestion would make them of a Markdown or a text file. A first heading that says something
+        else than the set's title, which stands in its place, stays."""
         parse = parse_markdown if _HEADING.search(self.text) else parse_text
-        return chunk(parse(self.text))
+        return chunk(replace(parse(self.text), title=self.title))
 
 
 @dataclass(frozen=True, slots=True)

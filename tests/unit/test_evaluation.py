@@ -5,6 +5,7 @@ import pytest
 from retrieval.evaluation import (
     BadSet,
     Query,
+    Source,
     by_best_chunk,
     figures,
     ndcg,
@@ -58,6 +59,17 @@ def test_a_set_is_read_without_questions_that_nothing_answers(tmp_path):
     labelled = read_set(tmp_path)
     assert labelled.queries == (Query("Leave?", frozenset({"d"})),)
     assert [piece.text for piece in labelled.sources[0].chunks()] == ["Leave"]
+
+
+@pytest.mark.parametrize("title", ["handbook.md", ""])
+def test_the_first_heading_of_a_document_stays_beside_another_title(title):
+    pieces = Source("d", title, "# Parental leave\n\nSixteen weeks.").chunks()
+    assert [(piece.heading, piece.text) for piece in pieces] == [("Parental leave", "Sixteen weeks.")]
+
+
+def test_the_first_heading_of_a_document_is_not_said_twice():
+    pieces = Source("d", "Parental leave", "# Parental leave\n\nSixteen weeks.").chunks()
+    assert [(piece.heading, piece.text) for piece in pieces] == [("", "Sixteen weeks.")]
 
 
 @pytest.mark.parametrize("corpus", ["", "not json", '{"title": "no id"}'])
