@@ -6,9 +6,9 @@ stems. Before it, `prepare` writes out what such an analyzer loses, as further w
 * codes, versions, part numbers, addresses as whole words beside their parts: `AB-1234` also as `ab1234`,
   `v2.3.1` as `2ˑ3ˑ1` (between digits the joint stays, so that 2.31 is not 23.1), `10,000` as `10000`,
   `jo.doe@acme.com` as `jodoeacmecom`; so `e-mail` finds `email` as well;
-* IT, US, WHO in capitals, which would pass for stop words;
+* IT, US, WHO in capitals, also as U.S., and the A of plan A, which would pass for stop words;
 * Chinese, Japanese, Thai and the like as overlapping pairs of characters, for they put no spaces between
-  words.
+  words; Korean too, whose words end in particles.
 """
 
 import re
@@ -44,9 +44,11 @@ _SEPARATORS = re.compile(r"[-_.@&+/:,]")
 _SIGNED = re.compile(r"(?<!\w)([cCfFjJ])(\+\+|#)")
 _SIGNS = tuple(letter + sign for letter in "cCfFjJ" for sign in ("++", "#"))
 _CAPITALS = re.compile(rf"\b(?:{'|'.join(sorted(CAPITALS))})\b")
+_NAMED_A = re.compile(r" A(?<=[^\W\d_] A)(?![\w'’]| [A-Z])")  # plan A, but not the article in Book A Room
+_SHOUTED = 3  # words, all of them in capitals
 _EXOTIC = re.compile(r"[\u0370-\u1dff\u2e80-\ufdff\uff00-\uffef\U00020000-\U0003ffff]")
 _UNSPACED = re.compile(
-    r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+"
+    r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff]+"
 )
 _MARKS = dict.fromkeys(
     [*range(0x0300, 0x0370), *range(0x0591, 0x05C8), *range(0x064B, 0x0660), 0x0640, 0x0670]
@@ -62,8 +64,9 @@ def prepare(text: str) -> str:
             text = _UNSPACED.sub(_pairs, text.translate(_MARKS).translate(_FOLDED))
         text = text.replace("‐", "-").replace("‑", "-").replace("–", "-")
     further = _codes(text)
-    if _has_one(text, CAPITALS) and not text.isupper():
+    if _has_one(text, CAPITALS) and not (text.isupper() and len(text.split(None, _SHOUTED)) >= _SHOUTED):
         further += [word + JOINT for word in _CAPITALS.findall(text)]
+    further += ["A" + JOINT for _ in _NAMED_A.findall(text)]
     # A heading of Markdown has the sign, too, and the expression takes a third of the time of all else.
     if ("#" in text or "++" in text) and _has_one(text, _SIGNS):
         further += ["cpp" if sign == "++" else letter + "sharp" for letter, sign in _SIGNED.findall(text)]
@@ -98,7 +101,8 @@ def _whole(code: str) -> str:
     code = _VERSION.sub("", _EDGES.sub("", code))
     if "," in code:
         return code.replace(",", "") if _THOUSANDS.fullmatch(code) else ""
-    return _SEPARATORS.sub("", _BETWEEN_DIGITS.sub(JOINT, code))
+    whole = _SEPARATORS.sub("", _BETWEEN_DIGITS.sub(JOINT, code))
+    return whole + JOINT if "." in code and whole.upper() in CAPITALS else whole  # U.S. is no us
 
 
 def _pairs(run: re.Match[str]) -> str:

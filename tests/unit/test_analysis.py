@@ -24,6 +24,10 @@ from retrieval.lexical.stopwords import LANGUAGES
         ("employees' policies", "employee policy"),
         ("Ёлка", "елка"),
         ("年假政策", "年假"),
+        ("연차 휴가는 며칠인가요", "휴가"),
+        ("our U.S. office", "US"),
+        ("our US office", "u.s."),
+        ("the I.T. department", "IT"),
     ],
 )
 def test_what_is_typed_finds_what_is_written(written, typed):
@@ -46,6 +50,25 @@ def test_words_that_say_nothing_are_dropped():
 @pytest.mark.parametrize("question", ["Who is in IT?", "leave in the US", "the IT's budget"])
 def test_capitals_that_look_like_stop_words_stay(question):
     assert any(term in {"itˑ", "usˑ"} for term in terms(question))
+
+
+@pytest.mark.parametrize(
+    "question", ["what does plan A cover?", "Medicare Part A", "is it hepatitis A or B?"]
+)
+def test_a_thing_named_a_is_found_by_its_letter(question):
+    assert "aˑ" in terms(question)
+
+
+@pytest.mark.parametrize(
+    "text", ["a plan", "How do I Book A Room", "Yes. A plan is made.", "paper of size A4"]
+)
+def test_an_article_is_no_name(text):
+    assert "aˑ" not in terms(text)
+
+
+@pytest.mark.parametrize("question", ["IT", "US HR", "WHO?"])
+def test_a_question_of_one_such_name_asks_for_it(question):
+    assert any(term.endswith("ˑ") for term in query_terms(question))
 
 
 def test_a_text_all_in_capitals_has_no_such_names():
