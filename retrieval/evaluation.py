@@ -32,7 +32,10 @@ class Source:
         """Its chunks, as ingestion would make them of a Markdown or a text file. A first heading that says something
         else than the set's title, which stands in its place, stays."""
         parse = parse_markdown if _HEADING.search(self.text) else parse_text
-        return chunk(replace(parse(self.text), title=self.title))
+        parsed = parse(self.text)
+        return chunk(
+            parsed if _words(parsed.title) == _words(self.title) else replace(parsed, title=self.title)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,10 @@ def read_set(folder: Path) -> LabelledSet:
     if not sources or not queries:
         raise BadSet(f"{folder} has no documents, or no question with a relevant one.")
     return LabelledSet(folder.name, sources, queries)
+
+
+def _words(title: str) -> list[str]:
+    return re.findall(r"[^\W_]+", title.casefold())
 
 
 def _rows(path: Path) -> Iterable[dict[str, object]]:
