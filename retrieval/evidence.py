@@ -13,6 +13,7 @@ questions that these documents do not answer, and to titles as very short questi
 are short and length must not be what refuses. docs/retrieval.md has what they give on sets left out of the fit."""
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -31,6 +32,7 @@ NEAREST = 4  # of them, that are searched for words close together and in headin
 CLOSE = 25  # content words of a passage within which words of the question are close together
 ENOUGH = 4  # words of the question close together beyond which more of them prove no more
 LONG = 8  # letters of a word's stem that make it weigh in full: short words are common ones
+CODE = re.compile(r"[a-z]+\d[\dˑ]{2,}\w*|\d{5,}(?<!000)")  # E0382, KB4012345, 23505; no year, no 10,000
 DEPTH = 100  # hits of a ranking, beyond which its length says nothing
 
 # Intercept; share of the question's words in one passage, by their length; number of them close together; length
@@ -108,14 +110,24 @@ def _breadth(ranking: Ranking | None) -> float:
 
 
 def _share(read: _Read) -> float:
-    """How much of the question a passage has: its words, each by its length."""
-    weights = {word: min(len(word), LONG) for word in read.wanted}
+    """How much of the question a passage has: its words, each by its length, and a code for several of them; but one
+    that it has not may be the asker's own, as the number of an order."""
     shared = read.wanted.intersection(read.terms)
+    weights = {word: min(len(word), LONG) for word in read.wanted}
+    weights.update((word, ENOUGH * LONG) for word in shared if _is_code(word))
     return sum(weights[word] for word in shared) / max(1, sum(weights.values()))
 
 
+@lru_cache(maxsize=1024)
+def _is_code(word: str) -> bool:
+    return CODE.fullmatch(word) is not None
+
+
 def _closest(wanted: frozenset[str], text: Sequence[str]) -> int:
-    """The most words of `wanted` within CLOSE words of the text."""
+    """The most words of `wanted` within CLOSE words of the text. Who asks by a code asks for what has it: it is worth
+    ENOUGH words, for a cosine knows nothing of codes."""
+    if any(word in text for word in wanted if _is_code(word)):
+        return ENOUGH
     places = [(place, word) for place, word in enumerate(text) if word in wanted]
     most = 0
     for at, (start, _) in enumerate(places):

@@ -105,3 +105,22 @@ def test_a_name_with_a_number_may_be_written_apart_or_as_one(asked, written):
     found = [passage(f"Our certificates follow {written} in all offices."), passage(PARKING, 2)]
     as_asked = [passage(f"Our certificates follow {asked} in all offices."), passage(PARKING, 2)]
     assert answerability(question, found, *legs) > 0.95 * answerability(question, as_asked, *legs)
+
+
+ERROR = [passage("E0382 This error says that a variable was used after its contents were moved.")]
+FAR = (leg("lexical", 9.0, length=100), leg("vector", 0.26, 0.15, length=100))
+
+
+@pytest.mark.parametrize("question", ["E0382", "How do I fix e0382?", "What does error E0382 mean?"])
+def test_a_code_that_a_passage_has_is_answered_however_far_its_meaning(question):
+    assert answerability(question, ERROR, *FAR) >= THRESHOLD
+
+
+@pytest.mark.parametrize("question", ["E0999", "How do I fix e0999?", "What happened in 2019?"])
+def test_a_code_that_no_passage_has_is_not(question):
+    assert answerability(question, ERROR, *FAR) < THRESHOLD
+
+
+def test_a_number_of_the_asker_s_own_does_not_refuse_the_question():
+    question, legs = "How many days of annual leave do I get?", CASES["both legs"]
+    assert answerability(f"My ticket 4829173: {question}", GOOD, *legs) >= THRESHOLD
