@@ -144,6 +144,7 @@ def parts(
         similar=answers.similar,
         resting=lambda: guards.cache.state != "closed",
     )
+    bundled = not settings.HAS_REMOTE_EMBEDDER
     return Parts(
         budgets=budgets,
         breakers=guards,
@@ -152,7 +153,7 @@ def parts(
         vectors=meaning,
         chooser=Chooser(
             of.pool,
-            cosines=not settings.HAS_REMOTE_EMBEDDER,
+            cosines=bundled,
             threshold=settings.EVIDENCE_THRESHOLD or (MODEL_THRESHOLD if generator else THRESHOLD),
         ),
         store=store,
@@ -162,6 +163,7 @@ def parts(
         generator=generator,
         pace=TokenPacer(Token.then),
         reranker=reranker,
+        cosines=bundled,
     )
 
 

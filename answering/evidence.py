@@ -55,7 +55,7 @@ class Chooser:
     ) -> Found:
         """`known` are passages that this run has read already, and gets those that are read now. Raises VectorError
         where Postgres does not give the passages within `timeout` seconds."""
-        fused = fuse(question, words, meaning, k=POOLED)
+        fused = fuse(question, words, meaning, k=POOLED, cosines=self.cosines)
         chunks = list(dict.fromkeys([*fused.chunks, *extra]))
         known = {} if known is None else known
         known.update((passage.chunk, passage) for passage in (meaning.passages if meaning else ()))

@@ -111,7 +111,8 @@ class Breakers:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Built once a process (`wiring.py`); `generator` and `reranker` are None where none is configured."""
+    """Built once a process (`wiring.py`); `generator` and `reranker` are None where none is configured. `cosines`:
+    whether the vectors are the bundled model's."""
 
     budgets: Budgets
     breakers: Breakers
@@ -126,3 +127,4 @@ class Parts:
     generator: Generates | None
     pace: Callable[[AsyncIterator[Token]], AsyncGenerator[Token, None]]
     reranker: Reranks | None = None
+    cosines: bool = True

@@ -26,7 +26,7 @@ async def reranked(
     reranker, scope = parts.reranker, run.question.scope
     if reranker is None or not found.answerable:
         return found
-    fused = fuse(text, words, meaning, k=MOST)
+    fused = fuse(text, words, meaning, k=MOST, cosines=parts.cosines)
     limit = run.deadline.capped(parts.budgets.rerank)
 
     async def choose() -> Found:

@@ -175,7 +175,7 @@ async def build() -> Wiring:
         runs=runs,
         recovery=Recovery(runs, base.redis, owner=base.owner, queues=queues),
         parts=parts,
-        legs=Legs(base.pool, embedder, searches, vectors),
+        legs=Legs(base.pool, embedder, searches, vectors, cosines=parts.cosines),
         follower=base.follower,
         embedder=base.embedder,
         generator=generator,

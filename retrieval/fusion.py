@@ -7,6 +7,9 @@
 * one over the better of its two ranks: what one leg is first with stays among the first, however much the other
   finds that both have a little of.
 
+The bundled embedding model has hardly read a word that is not in Latin letters: for a question that is not, its leg
+counts little.
+
 Reciprocal rank fusion throws the scores away, and lets a weak leg pull a strong one down. A weight learned from
 features of question and scores gained nothing on sets left out of the learning. Both are measured beside this
 in docs/retrieval.md."""
@@ -22,14 +25,18 @@ LEXICAL_SHARE = 0.5
 LEXICAL_TEMPERATURE = 0.3  # of the best BM25 score, since BM25 has no scale of its own
 VECTOR_TEMPERATURE = 0.15  # of a cosine
 PLACED, CERTAIN, FIRST = 0.37, 0.37, 0.26  # what each view counts
+UNREAD = 0.2  # of its share: what a leg counts whose model cannot read the question's script
+_LATIN_ENDS, _MORE_LATIN = 0x370, range(0x1E00, 0x1F00)
 
 Scores = npt.NDArray[np.float64]
 
 
-def fuse(query: str, lexical: Ranking | None, vector: Ranking | None, *, k: int) -> Ranking:
+def fuse(
+    query: str, lexical: Ranking | None, vector: Ranking | None, *, k: int, cosines: bool = True
+) -> Ranking:
     """The best `k` chunks of both legs, with scores from 0 to 1. Either leg may be missing; with one leg its
-    order stays. Legs of about 100 hits each are best: the last hit is the zero of its leg."""
-    del query  # the legs' scores say more of the question than its words do
+    order stays. Legs of about 100 hits each are best: the last hit is the zero of its leg. `cosines`: whether they
+    are the bundled model's; others may read any script."""
     legs = [leg for leg in (lexical, vector) if leg is not None and leg.hits]
     partial = any(leg.partial for leg in (lexical, vector) if leg is not None)
     if not legs:
@@ -38,16 +45,27 @@ def fuse(query: str, lexical: Ranking | None, vector: Ranking | None, *, k: int)
     chunks = list(dict.fromkeys(chain.from_iterable(found)))
     place = dict(zip(chunks, range(len(chunks)), strict=True))
     placed, certain, first = (np.zeros(len(chunks)) for _ in range(3))
+    counts = _read(query) if cosines and len(legs) > 1 else 1.0
     for leg, ids in zip(legs, found, strict=True):
-        share = LEXICAL_SHARE if leg.leg == "lexical" else 1 - LEXICAL_SHARE
+        meant = (1 - LEXICAL_SHARE) * counts
+        share, heard = (1 - meant, 1.0) if leg.leg == "lexical" else (meant, counts)
         at = np.fromiter(map(place.__getitem__, ids), np.intp, len(ids))
         scores = np.array([hit.score for hit in leg.hits], dtype=np.float64)
         placed[at] += share * _placed(scores)  # a chunk that a leg does not have gets nothing from it
         certain[at] += share * _certain(leg.leg, scores)
-        first[at] = np.maximum(first[at], 1 / np.arange(1, len(ids) + 1))
+        first[at] = np.maximum(first[at], heard / np.arange(1, len(ids) + 1))
     total = PLACED * placed + CERTAIN * certain / certain.max() + FIRST * first
     best = np.argsort(-total, kind="stable")[:k]
     return Ranking("fused", tuple(Hit(chunks[at], float(total[at])) for at in best), partial)
+
+
+def _read(query: str) -> float:
+    """1 for a question in Latin letters but for a sign, UNREAD for one that has half of its letters in others."""
+    if query.isascii():
+        return 1.0
+    letters = [ord(char) for char in query if char.isalpha()]
+    others = sum(letter >= _LATIN_ENDS and letter not in _MORE_LATIN for letter in letters)
+    return 1 - (1 - UNREAD) * min(1.0, max(0.0, 4 * others / max(1, len(letters)) - 1))
 
 
 def reciprocal_rank(

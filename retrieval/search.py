@@ -28,13 +28,15 @@ CANDIDATES = 100
 
 @dataclass(frozen=True, slots=True)
 class Legs:
-    """What a search needs, built once a process. Seconds: what each leg and the loading may take."""
+    """What a search needs, built once a process. Seconds: what each leg and the loading may take. `cosines`:
+    whether the vectors are the bundled model's."""
 
     pool: "AsyncConnectionPool[AsyncConnection]"
     embedder: Embedder
     lexical: LexicalSearch
     vectors: VectorIndex
     seconds: float = 2.0
+    cosines: bool = True
 
 
 async def search(legs: Legs, scope: AccessScope, q: str, k: int) -> list[Passage]:
@@ -53,7 +55,7 @@ async def search(legs: Legs, scope: AccessScope, q: str, k: int) -> list[Passage
     lexical, vector = lexical_task.result(), vector_task.result()
     if lexical is None and vector is None:
         raise RetrievalError("neither leg of the search can answer")
-    fused = fuse(q, lexical, vector, k=k)
+    fused = fuse(q, lexical, vector, k=k, cosines=legs.cosines)
     found = await passages.load(legs.pool, fused.chunks, scope, timeout=legs.seconds)
     return passages.ranked([found[chunk] for chunk in fused.chunks if chunk in found], fused, lexical, vector)
 

@@ -64,3 +64,24 @@ def test_what_one_leg_is_first_with_stays_among_the_first():
     words = leg("lexical", (1, 10.0), *((chunk, 8.5) for chunk in both), (50, 1.0))
     meaning = leg("vector", (2, 0.6), *((chunk, 0.4) for chunk in both), (51, 0.1))
     assert set(fuse("q", words, meaning, k=2).chunks) == {1, 2}
+
+
+RUSSIAN = "Сколько дней отпуска?"
+NEAREST = (leg("lexical", (1, 9.0), (2, 8.0), (3, 1.0)), leg("vector", (4, 0.9), (3, 0.3), (2, 0.2)))
+
+
+def test_a_question_in_a_script_that_the_model_cannot_read_goes_by_its_words():
+    assert fuse(RUSSIAN, *NEAREST, k=2).chunks == (1, 2)
+    assert fuse("How many days off?", *NEAREST, k=1).chunks == (4,)
+
+
+def test_another_model_may_read_any_script():
+    asked = "How many days off?"
+    assert fuse(RUSSIAN, *NEAREST, k=4, cosines=False) == fuse(asked, *NEAREST, k=4)
+
+
+@pytest.mark.parametrize(
+    "question", ["Wie viele Tage sind für Ärzte möglich?", "Nghỉ phép", "the α of a test"]
+)
+def test_accents_and_single_signs_are_no_other_script(question):
+    assert fuse(question, *NEAREST, k=1).chunks == (4,)

@@ -174,7 +174,7 @@ async def _ask_all(
 
 
 async def _fused(question: str, words: Ranking, meaning: Ranking) -> Ranking:
-    return fuse(question, words, meaning, k=DEPTH)
+    return fuse(question, words, meaning, k=DEPTH, cosines=not settings.HAS_REMOTE_EMBEDDER)
 
 
 async def _reranked(reranker: Reranker, question: str, fused: Ranking, scratch: Loaded) -> Ranking:
