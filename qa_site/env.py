@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.core.exceptions import ImproperlyConfigured
 
+POSTGRES = ("postgresql", "postgres")
+
 PASSWORD = re.compile(r"(://[^:/?#]*:).*@", re.DOTALL)
 """Of a URL, also of one that cannot be read: to the last @, since the signs in it may not be written as they must."""
 
@@ -116,14 +118,39 @@ def url(name: str, default: str, schemes: Sequence[str]) -> str:
     return value
 
 
+def redis(name: str, default: str) -> str:
+    """A URL of Redis. Its client takes what is no number of a database for 0."""
+    value = url(name, default, ("redis", "rediss", "unix"))
+    parts = urlsplit(value)
+    path = "" if parts.scheme == "unix" else parts.path.strip("/")
+    number = dict(parse_qsl(parts.query)).get("db", path)
+    if number and not (number.isascii() and number.isdigit()):
+        raise BadSetting(
+            name, value, "a URL that ends in the number of a database, such as redis://host:6379/0"
+        )
+    return value
+
+
 def _reachable(value: str) -> bool:
-    """Whether a URL has a port that can be one and, of a web server, a host and no blanks."""
+    """Whether a URL has ports that can be some and, of a web server, a host and no blanks. Only a database has more
+    than one."""
     try:
         parts = urlsplit(value)
-        port, host = parts.port, parts.hostname
+        several = parts.scheme in POSTGRES
+        ports = [port for _, port in _servers(parts.netloc)] if several else [parts.port]
+        host = parts.hostname
     except ValueError:
         return False
-    return port != 0 and (parts.scheme not in {"http", "https"} or bool(host and not re.search(r"\s", value)))
+    return 0 not in ports and (
+        parts.scheme not in {"http", "https"} or bool(host and not re.search(r"\s", value))
+    )
+
+
+def _servers(netloc: str) -> list[tuple[str, int | None]]:
+    """Host and port of each server in `user:password@host:port,host:port`. Raises ValueError."""
+    named = [urlsplit(f"//{each}") for each in netloc.rpartition("@")[2].split(",")]
+    # As it is written: `hostname` would make a folder of sockets one of small letters.
+    return [(unquote(re.sub(r":\d*$", "", each.netloc).strip("[]")), each.port) for each in named]
 
 
 def time_zone(name: str, default: str) -> str:
@@ -149,9 +176,12 @@ def networks(name: str) -> list[IPv4Network | IPv6Network]:
 
 
 def database(name: str, default: str) -> dict[str, Any]:
-    """Django's settings of the database of a postgresql:// URL; `?host=/folder` is a folder of sockets."""
-    value = url(name, default, ("postgresql", "postgres"))
+    """Django's settings of the database of a postgresql:// URL, which may name several servers, with commas between;
+    `?host=/folder` is a folder of sockets."""
+    value = url(name, default, POSTGRES)
     parts = urlsplit(value)
+    servers = _servers(parts.netloc)
+    ports = [str(port or "") for _, port in servers]
     options: dict[str, Any] = dict(parse_qsl(parts.query))
     if not parts.path.strip("/"):
         raise BadSetting(name, value, "a URL that ends in the name of a database")
@@ -160,9 +190,7 @@ def database(name: str, default: str) -> dict[str, Any]:
         "NAME": unquote(parts.path.strip("/")),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
-        "HOST": options.pop(
-            "host", unquote(re.sub(r":\d*$", "", parts.netloc.rpartition("@")[2]).strip("[]"))
-        ),
-        "PORT": str(parts.port or options.pop("port", "")),
+        "HOST": options.pop("host", ",".join(host for host, _ in servers)),
+        "PORT": ",".join(ports) if any(ports) else options.pop("port", ""),
         "OPTIONS": options,
     }

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
+from django.core.exceptions import RequestAborted
+
 ORDINARY = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -22,6 +24,14 @@ class Routine(logging.Filter):
         return (
             record.levelno > logging.INFO or not isinstance(said, dict) or said.get("name") not in self.tasks
         )
+
+
+class Departed(logging.Filter):
+    """Passes over readers whose event stream was open when the process was told to stop: Django raises an error for
+    each that nobody takes up."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (record.name == "asyncio" and record.exc_info and record.exc_info[0] is RequestAborted)
 
 
 class Seldom(logging.Filter):

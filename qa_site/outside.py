@@ -81,6 +81,8 @@ def check_redis() -> str:
     try:
         client.ping()
         info = client.info()
+    except TypeError as error:  # of an option that its client does not know
+        raise OutsideError(f"REDIS_URL: {_said(error)}.") from None
     except NoPermissionError:
         return ""  # it answers, and tells nothing of itself
     except AuthenticationError:

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import parse_qsl, urlencode
 
 from qa_site import env
 
@@ -66,12 +67,16 @@ def bundled_redis_url(data: Path) -> str:
 
 
 def celery_broker_url(redis_url: str) -> str:
-    """Celery spells a unix socket in a way of its own."""
-    return (
-        "redis+socket://" + redis_url.removeprefix("unix://")
-        if redis_url.startswith("unix://")
-        else redis_url
-    )
+    """Celery spells a unix socket, and the number of a database in the query, in ways of its own."""
+    address, _, query = redis_url.partition("?")
+    options = dict(parse_qsl(query))
+    number = options.pop("db", "")
+    if address.startswith("unix://"):
+        address = "redis+socket://" + address.removeprefix("unix://")
+        options |= {"virtual_host": number} if number else {}
+    elif number:
+        address = "/".join([*address.split("/")[:3], number])
+    return f"{address}?{urlencode(options)}" if options else address
 
 
 def secret_key(data: Path) -> str:

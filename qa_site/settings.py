@@ -10,8 +10,8 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 # ---- where things are
 DATA_DIR = places.data_dir()
-DATABASE_URL = env.url("DATABASE_URL", places.bundled_database_url(DATA_DIR), ("postgresql", "postgres"))
-REDIS_URL = env.url("REDIS_URL", places.bundled_redis_url(DATA_DIR), ("redis", "rediss", "unix"))
+DATABASE_URL = env.url("DATABASE_URL", places.bundled_database_url(DATA_DIR), env.POSTGRES)
+REDIS_URL = env.redis("REDIS_URL", places.bundled_redis_url(DATA_DIR))
 LEXICAL_DIR = DATA_DIR / "lexical"
 
 # ---- security
@@ -234,6 +234,7 @@ LOGGING = {
         "plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
     },
     "filters": {
+        "departed": {"()": "qa_site.logs.Departed"},
         "seldom": {"()": "qa_site.logs.Seldom", "a_minute": 1_000_000 if LOG_LEVEL == "DEBUG" else 20},
         "routine": {
             "()": "qa_site.logs.Routine",
@@ -244,7 +245,7 @@ LOGGING = {
         "stderr": {
             "class": "logging.StreamHandler",
             "formatter": "plain" if sys.stderr.isatty() else "json",
-            "filters": ["routine", "seldom"],
+            "filters": ["routine", "departed", "seldom"],
         }
     },
     "root": {"handlers": ["stderr"], "level": "WARNING"},

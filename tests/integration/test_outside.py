@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from kombu import Connection
 
 from qa_site import outside, places
 from qa_site.bundled import redis_program
@@ -108,6 +109,17 @@ def test_an_empty_database_is_told_from_one_with_tables(settings, guest, databas
 def test_a_redis_that_will_do_is_no_matter(settings, redis_url):
     settings.REDIS_URL = redis_url
     assert outside.check_redis() == ""
+
+
+def test_the_queue_is_in_the_database_of_redis_that_was_named(redis_url):
+    with Connection(places.celery_broker_url(f"{redis_url}?db=3")) as broker:
+        assert broker.default_channel.client.connection_pool.connection_kwargs["db"] == 3
+
+
+def test_an_option_of_redis_that_there_is_not_is_named(settings, redis_url):
+    settings.REDIS_URL = f"{redis_url}?colour=red"
+    with pytest.raises(OutsideError, match=r"REDIS_URL: .*'colour'"):
+        outside.check_redis()
 
 
 def test_a_redis_that_wants_a_password_says_so(settings):

@@ -27,6 +27,9 @@ from qa_site import env, places
         ("10.0.0.0/99", lambda: env.networks("X")),
         ("postgresql://host", lambda: env.database("X", "")),
         ("postgresql://host:port/name", lambda: env.database("X", "")),
+        ("postgresql://one:5432,two:0/name", lambda: env.database("X", "")),
+        ("redis://host:6379/zero", lambda: env.redis("X", "")),
+        ("unix:///tmp/redis.sock?db=-1", lambda: env.redis("X", "")),
     ],
 )
 def test_a_bad_value_is_named_with_its_setting(monkeypatch, value, read):
@@ -102,3 +105,26 @@ def test_a_database_url_may_name_a_folder_of_sockets(monkeypatch):
     assert env.database("X", "")["HOST"] == "/tmp/Sockets"
     monkeypatch.setenv("X", "postgresql://[::1]:5432/library")
     assert env.database("X", "")["HOST"] == "::1"
+
+
+def test_a_database_url_may_name_several_servers(monkeypatch):
+    monkeypatch.setenv("X", "postgresql://ada:p@One.example:5432,[::1],two.example:6543/library")
+    read = env.database("X", "")
+    assert (read["HOST"], read["PORT"]) == ("One.example,::1,two.example", "5432,,6543")
+    monkeypatch.setenv("X", "postgresql://one,two/library?target_session_attrs=read-write")
+    read = env.database("X", "")
+    assert (read["HOST"], read["PORT"]) == ("one,two", "")
+    assert read["OPTIONS"] == {"target_session_attrs": "read-write"}
+
+
+@pytest.mark.parametrize(
+    ("url", "broker"),
+    [
+        ("redis://host:6379", "redis://host:6379"),
+        ("redis://host:6379/3", "redis://host:6379/3"),
+        ("redis://:secret@host/1?db=3", "redis://:secret@host/3"),
+        ("rediss://host?db=3&ssl_cert_reqs=none", "rediss://host/3?ssl_cert_reqs=none"),
+    ],
+)
+def test_the_queue_is_in_the_database_of_redis_that_was_named(url, broker):
+    assert places.celery_broker_url(url) == broker

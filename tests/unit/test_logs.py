@@ -2,7 +2,9 @@ import json
 import logging
 import sys
 
-from qa_site.logs import JsonFormatter, Routine, Seldom
+from django.core.exceptions import RequestAborted
+
+from qa_site.logs import Departed, JsonFormatter, Routine, Seldom
 
 
 def test_a_record_is_one_line_with_its_extras():
@@ -75,3 +77,13 @@ def test_a_call_by_a_wrong_name_is_logged_without_a_stack():
         fields = {"msg": "Invalid HTTP_HOST header", "name": "django.security.DisallowedHost"}
         record = logging.makeLogRecord(fields | {"exc_info": sys.exc_info()})
     assert "exception" not in json.loads(JsonFormatter().format(record))
+
+
+def test_a_reader_who_is_there_when_the_process_stops_is_no_error():
+    def record(name, error):
+        return logging.makeLogRecord({"name": name, "exc_info": (type(error), error, None)})
+
+    departed = Departed()
+    assert not departed.filter(record("asyncio", RequestAborted()))
+    assert departed.filter(record("asyncio", RuntimeError()))
+    assert departed.filter(logging.makeLogRecord({"name": "asyncio"}))
