@@ -37,8 +37,10 @@ NOT_LOGGED_IN = 4401
 
 @dataclass(eq=False, slots=True)
 class Relay:
-    """The frames of one run on their way to this socket. A `stop` that comes before it has `begun` waits for that."""
+    """The frames of one run on their way to this socket, under the `name` that its client gave it: some write UUIDs in
+    capitals. A `stop` that comes before it has `begun` waits for that."""
 
+    name: str
     begun: bool = False
     stop: bool = False
     task: asyncio.Task[None] | None = None
@@ -97,13 +99,13 @@ class AskConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         ask = read_ask(body, self.user, "interactive")
         if self.typist is not None:
             self.typist.asked(ask.text)
-        self._relay(ask.run, lambda: self.wiring.ask(ask))
+        self._relay(ask.run, str(body["id"]), lambda: self.wiring.ask(ask))
 
     async def resume(self, body: Mapping[str, Any]) -> None:
         run, after = uuid_field(body, "run"), body.get("after", 0)
         if not isinstance(after, int) or isinstance(after, bool) or after < 0:
             raise BadQuestion("`after` must be a whole number from 0.")
-        self._relay(run, lambda: self.wiring.runs.follow(run, self.user, after))
+        self._relay(run, str(body["run"]), lambda: self.wiring.runs.follow(run, self.user, after))
 
     async def stop(self, body: Mapping[str, Any]) -> None:
         run = uuid_field(body, "run")
@@ -119,13 +121,13 @@ class AskConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             if self.typist is not None:
                 self.typist.typed(question_text(body, "text"))
 
-    def _relay(self, run: str, frames: Callable[[], Awaitable[AsyncIterator[Frame]]]) -> None:
+    def _relay(self, run: str, name: str, frames: Callable[[], Awaitable[AsyncIterator[Frame]]]) -> None:
         previous = self.relays.pop(run, None)
         if previous is not None and previous.task is not None:
             previous.task.cancel()
         if len(self.relays) >= RELAYS:
             raise BadQuestion(f"This page follows {RELAYS} questions already. Wait until one has ended.")
-        relay = self.relays[run] = Relay()
+        relay = self.relays[run] = Relay(name)
         relay.task = asyncio.create_task(self._send_all(run, relay, frames))
         relay.task.add_done_callback(
             lambda _: self.relays.pop(run) if self.relays.get(run) is relay else None
@@ -146,9 +148,9 @@ class AskConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             if relay.stop:
                 await self.wiring.runs.stop(run, self.user)
             async for frame in found:
-                await self._send(frame)
+                await self._send(frame if relay.name == run else {**frame, "run": relay.name})
         except AnsweringError as error:
-            await self._refuse(run, error)
+            await self._refuse(relay.name, error)
 
     async def _logged_in(self) -> bool:
         """An outage of the store logs nobody out."""

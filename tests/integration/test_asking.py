@@ -385,6 +385,20 @@ async def test_the_socket_hears_stop_while_it_streams(cast, settings, tmp_path, 
     assert after[-1]["finish"] == "stopped"
 
 
+async def test_who_writes_ids_in_capitals_gets_them_back_so(cast, settings, tmp_path, application):
+    async with process(settings, tmp_path):
+        socket = await socket_of(application, cast.member)
+        await socket.connect()
+        run = str(uuid.uuid4()).upper()
+        await socket.send_json_to({"type": "ask", "id": run, "question": QUESTION})
+        frames = await received(socket, {"done", "error"})
+        await socket.send_json_to({"type": "resume", "run": run.lower(), "after": len(frames) - 1})
+        again = await received(socket, {"done", "error"})
+        await socket.disconnect()
+    assert {frame["run"] for frame in frames} == {run}
+    assert again == [{**frames[-1], "run": run.lower()}]
+
+
 async def test_a_question_sent_again_is_answered_also_beyond_the_quota(cast, settings, tmp_path):
     settings.QUOTA_PER_MINUTE = 1
     async with process(settings, tmp_path) as built:
