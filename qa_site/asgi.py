@@ -1,7 +1,9 @@
 """The ASGI application, for any ASGI server: Django for HTTP, Channels for the sockets."""
 
+import logging
 import os
 
+import psycopg
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.asgi import get_asgi_application
@@ -12,9 +14,20 @@ http = get_asgi_application()
 # Only now are the apps loaded that the routes need.
 import answering.routing  # noqa: E402
 import retrieval.routing  # noqa: E402
+from answering.errors import AnsweringError  # noqa: E402
+from answering.wiring import wiring  # noqa: E402
 from qa_site.origin import SameOrigin  # noqa: E402
+from retrieval.errors import RetrievalError  # noqa: E402
 
 sockets = [*answering.routing.websocket_urlpatterns, *retrieval.routing.websocket_urlpatterns]
 application = ProtocolTypeRouter(
     {"http": http, "websocket": SameOrigin(AuthMiddlewareStack(URLRouter(sockets)))}
 )
+
+
+async def get_ready() -> None:
+    """Before anybody asks. What fails here is tried again when somebody does."""
+    try:
+        await wiring()
+    except (RetrievalError, AnsweringError, psycopg.Error, OSError) as error:
+        logging.getLogger("qa_site").warning("not ready yet", extra={"cause": repr(error)})

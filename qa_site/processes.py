@@ -8,6 +8,9 @@ from collections.abc import Callable
 
 PR_SET_PDEATHSIG = 1
 
+WARM = "--warm"
+"""Tells a web process (`serve.py`) that there is a database already, so that it may get ready."""
+
 # Loaded here, once: between fork and exec nothing may be imported that another thread could be importing.
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 

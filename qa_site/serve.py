@@ -1,7 +1,11 @@
 """Daphne on uvloop: `python -m qa_site.serve` takes daphne's options. uvloop does with a fifth less processor time what
-asyncio's own loop does; where it has no wheel, that one serves."""
+asyncio's own loop does; where it has no wheel, that one serves.
+
+With `--warm` it gets ready to answer at once, and not when it is first asked: that takes seconds, for which who asks first
+would wait, and until then nobody takes over what a process that died was at."""
 
 import asyncio
+import sys
 from contextlib import suppress
 
 with suppress(ImportError):
@@ -10,6 +14,13 @@ with suppress(ImportError):
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
 
 from daphne.cli import CommandLineInterface
+from twisted.internet import reactor
+
+from qa_site.asgi import get_ready
+from qa_site.processes import WARM
 
 if __name__ == "__main__":
+    if WARM in sys.argv:
+        sys.argv.remove(WARM)
+        reactor.callLater(0, lambda: asyncio.ensure_future(get_ready()))  # type: ignore[arg-type]
     CommandLineInterface.entrypoint()

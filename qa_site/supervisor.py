@@ -21,7 +21,8 @@ STEADY = 60.0  # seconds after which a process counts as well again
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A process to keep running. `patience`: how long it may take to stop, in seconds."""
+    """A process to keep running. `patience`: how long it may take to stop, in seconds. `again`: what is added to the
+    command when it is started again."""
 
     name: str
     command: Sequence[str]
@@ -29,6 +30,7 @@ class Job:
     patience: float = 3.0
     nice: int = 0
     pass_fds: tuple[int, ...] = ()
+    again: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -71,7 +73,11 @@ class Supervisor:
                 if code is not None:
                     self._died(running, code, now)
             elif now >= running.again_at:
-                running.process, running.since, running.again_at = self._spawn(running.job), now, None
+                running.process, running.since, running.again_at = (
+                    self._spawn(running.job, again=True),
+                    now,
+                    None,
+                )
 
     def stop(self) -> None:
         """Stops all of them: asked first, in parallel, then killed."""
@@ -102,7 +108,7 @@ class Supervisor:
         if "PROMETHEUS_MULTIPROC_DIR" in self._environment:
             mark_process_dead(pid, self._environment["PROMETHEUS_MULTIPROC_DIR"])  # type: ignore[no-untyped-call]
 
-    def _spawn(self, job: Job) -> Process:
+    def _spawn(self, job: Job, *, again: bool = False) -> Process:
         # Who kills the parent takes Redis and Postgres with it: asked to end in order, a busy worker waits for them.
         tie = tied_to_parent(signal.SIGKILL)
 
@@ -113,7 +119,7 @@ class Supervisor:
 
         with open_log(self._logs / f"{job.name}.log") as output:
             return subprocess.Popen(
-                job.command,
+                [*job.command, *(job.again if again else ())],
                 cwd=self._folder,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,

@@ -25,6 +25,7 @@ from django.db.migrations.executor import MigrationExecutor
 from qa_site import env, first_start, outside, places
 from qa_site.embedded import Servers, shorten_logs, take
 from qa_site.errors import Unanswered, UpError
+from qa_site.processes import WARM
 from qa_site.supervisor import Job, Supervisor
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -86,19 +87,21 @@ class Up:
         return True
 
     def _serve(self, listener: socket.socket, supervisor: Supervisor, *, sample: bool) -> None:
-        """The web processes import what they need while the database comes up: they ask it nothing before the
+        """The first web process imports what it needs while the database comes up: it asks it nothing before the
         first request. The worker and the scheduler can wait, unless a document waits for them."""
 
         def start_web() -> None:
-            for number in range(1, self.options.web + 1):
-                supervisor.add(web_job(number, listener))
+            supervisor.add(web_job(1, listener))
 
+        others = [web_job(number, listener, warm=True) for number in range(2, self.options.web + 1)]
         later = [worker_job(), beat_job()]
         try:
             self.servers.start(own=True, meanwhile=start_web)
             for note in self.servers.notes:
                 self.say(note)
             migrate(self.say)
+            for job in others:
+                supervisor.add(job)
             first_start.make_admin(self.say)
             sample = sample and first_start.library_is_empty()
             if sample:
@@ -160,14 +163,18 @@ def bundled_servers(data: Path) -> Servers:
     return Servers(data, postgres=not env.text("DATABASE_URL"), redis=not env.text("REDIS_URL"))
 
 
-def web_job(number: int, listener: socket.socket) -> Job:
-    """A web process on the socket that all of them share. Any ASGI server that takes a descriptor will do."""
+def web_job(number: int, listener: socket.socket, *, warm: bool = False) -> Job:
+    """A web process on the socket that all of them share; one that is started again, or `warm`, gets ready to answer
+    before anybody asks. Any ASGI server that takes a descriptor will do."""
     options = ["--fd", str(listener.fileno()), "--verbosity", "0", "--no-server-name"]
     options += ["--application-close-timeout", "2", "--ping-interval", "20"]
     if settings.HTTPS_ONLY:
         options.append("--proxy-headers")
     command = [sys.executable, "-m", "qa_site.serve", *options, "qa_site.asgi:application"]
-    return Job(f"web-{number}", command, pass_fds=(listener.fileno(),))
+    again = () if warm else (WARM,)
+    return Job(
+        f"web-{number}", [*command, WARM] if warm else command, pass_fds=(listener.fileno(),), again=again
+    )
 
 
 def worker_job() -> Job:

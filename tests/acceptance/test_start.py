@@ -118,6 +118,21 @@ def test_a_killed_web_process_is_started_again(second_start):
     assert second_start.status("/accounts/login/") == 200  # the socket is the parent's: the request waits
 
 
+def test_what_a_killed_web_process_was_at_is_finished_though_nobody_asks(second_start):
+    manage("ask", QUESTION, "--data", str(second_start.data))
+    (web,) = (process for process in second_start.family() if "qa_site.serve" in process.cmdline())
+    web.kill()
+    second_start.wait_for("web-1 ended")
+    left = "UPDATE answering_run SET status = 'running', owner = 'gone', events = '[]'"
+    with psycopg.connect(places.bundled_database_url(second_start.data), autocommit=True) as link:
+        link.execute(f"{left} WHERE id = (SELECT id FROM answering_run ORDER BY created_at DESC LIMIT 1)")
+        finished = (
+            link.execute("SELECT pg_sleep(0.1), bool_and(status = 'done') FROM answering_run").fetchone()[1]
+            for _ in range(300)
+        )
+        assert any(finished)
+
+
 def test_two_run_side_by_side(second_start, neighbour):
     assert second_start.url != neighbour.url
     assert second_start.status("/healthz") == neighbour.status("/healthz") == 200
