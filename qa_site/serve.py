@@ -1,8 +1,8 @@
 """Daphne on uvloop: `python -m qa_site.serve` takes daphne's options. uvloop does with a fifth less processor time what
 asyncio's own loop does; where it has no wheel, that one serves.
 
-With `--warm` it gets ready to answer at once, and not when it is first asked: that takes seconds, for which who asks first
-would wait, and until then nobody takes over what a process that died was at."""
+With `--warm` it gets ready to answer at once, and not when it is first asked: that takes seconds, which the first one
+to ask would wait, and until then nobody takes over what a process that died was at."""
 
 import asyncio
 import sys
