@@ -42,6 +42,9 @@ MOST_COLLECTIONS = 60_000  # tantivy gives up at 65,000 buckets
 ENOUGH = 50  # chunks for each hit wanted, that the rarest words of a question choose from
 ADDED = 8  # words beyond those that add to the score of what these have chosen, the rarest
 COMMON = 0.4  # of all chunks: a word that more of them have tells none from the other
+LOOKED_UP = (
+    2.5  # chunks of a list that are read, passing over most, in the time in which one is looked up in it
+)
 CORRECTED = 0.7  # what a corrected word counts beside a word as it was typed
 
 
@@ -232,7 +235,7 @@ class TantivyIndex:
         most of the time, and what has none of the rarer ones is not among the best: so the rarest words choose, as
         many as `enough` chunks take, and the next rarest add to the score of what these have found."""
         for most in (enough, math.inf):
-            split = [_split(searcher, words, most) for words in asked]
+            split = [_split(searcher, words, most, filtered=bool(within)) for words in asked]
             clauses = [_query(finding, adding, within) for finding, adding in split]
             matching = clauses[0] if len(clauses) == 1 else Query.disjunction_max_query(clauses)
             found: list[Found] = list(searcher.search(matching, k, count=False).hits)
@@ -254,19 +257,25 @@ class TantivyIndex:
         return sorted(known, key=lambda term: frequencies[term])[:MOST_TERMS]
 
 
-def _split(searcher: Searcher, words: Mapping[Word, Query], enough: float) -> tuple[list[Query], list[Query]]:
+def _split(
+    searcher: Searcher, words: Mapping[Word, Query], enough: float, *, filtered: bool
+) -> tuple[list[Query], list[Query]]:
     """The rarest of the words, as many as so many chunks take, and those of the others that add to the score: to look
     a chunk up in the list of a common word takes as long as in that of a rare one, and says less."""
     finding: list[Query] = []
     adding: list[Query] = []
-    reached = 0
+    reached = found = beside = 0
     frequencies = {word: searcher.doc_freq(*word) for word in words}
     for word in sorted(words, key=frequencies.__getitem__):
         if reached < enough:
             finding.append(words[word])
+            found += frequencies[word]
         elif len(adding) < ADDED and frequencies[word] <= COMMON * searcher.num_docs:
             adding.append(words[word])
+            beside += frequencies[word]
         reached += frequencies[word]
+    if not filtered and beside < LOOKED_UP * found * len(adding):
+        return finding + adding, []  # all of them choose: see _query
     return finding, adding
 
 

@@ -77,6 +77,19 @@ def test_common_words_still_add_to_what_rarer_ones_find():
     assert found.hits[0].score > alone.hits[0].score
 
 
+def test_words_that_are_looked_up_score_like_words_that_are_read_along():
+    index = many(TantivyIndex(), PEOPLE)
+    index.replace([], [chunk(401, "lunch", BOARD)])  # what hides it is looked up, and so are the other words
+    some, everything = AccessScope(frozenset({PEOPLE})), ALL
+    for question in ("zeppelin airship", "zeppelin airship leave", "number7 zeppelin airship"):
+        assert index.search(question, some, 1).hits == index.search(question, everything, 1).hits
+        looked_up, read_along = (index.search(question, scope, 100) for scope in (some, everything))
+        assert (
+            sorted(looked_up.hits, key=lambda hit: (-hit.score, hit.chunk))[:61]
+            == sorted(read_along.hits, key=lambda hit: (-hit.score, hit.chunk))[:61]
+        )
+
+
 def test_a_word_that_nearly_all_have_adds_nothing_where_others_choose():
     index = many(TantivyIndex(), PEOPLE)
     assert index.search("airship leave", ALL, 1).hits == index.search("airship", ALL, 1).hits
