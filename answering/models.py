@@ -14,12 +14,21 @@ class Conversation(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="conversations")
     title = models.CharField(max_length=200)
+    by_program = models.BooleanField(
+        default=False, db_default=False, help_text="Only a program has asked in it, with its user's token."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
         ordering: ClassVar = ["-updated_at"]
-        indexes: ClassVar = [models.Index(fields=["user", "-updated_at"])]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["user", "-updated_at"],
+                condition=models.Q(by_program=False),
+                name="conversation_listed",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.title

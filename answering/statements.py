@@ -8,8 +8,9 @@ BEGIN = f"""
     WITH scope AS ({SCOPE_SQL}),
     old AS (SELECT user_id, conversation_id FROM answering_run WHERE id = %(run)s),
     opened AS (
-        INSERT INTO answering_conversation (id, user_id, title, created_at, updated_at)
-        SELECT %(conversation)s::uuid, %(user)s, %(title)s, now(), now() WHERE NOT EXISTS (SELECT 1 FROM old)
+        INSERT INTO answering_conversation (id, user_id, title, by_program, created_at, updated_at)
+        SELECT %(conversation)s::uuid, %(user)s, %(title)s, %(priority)s = 'api', now(), now()
+        WHERE NOT EXISTS (SELECT 1 FROM old)
         ON CONFLICT (id) DO NOTHING RETURNING id
     ),
     own AS (
@@ -41,10 +42,10 @@ FINISH = """
             stages = %(stages)s, events = %(events)s, error = %(error)s, first_citation_ms = %(first_citation_ms)s,
             first_token_ms = %(first_token_ms)s, usable_ms = %(usable_ms)s, total_ms = %(total_ms)s,
             finished_at = now()
-        WHERE id = %(run)s AND owner = %(owner)s AND status = 'running' RETURNING conversation_id
+        WHERE id = %(run)s AND owner = %(owner)s AND status = 'running' RETURNING conversation_id, priority
     )
-    UPDATE answering_conversation SET updated_at = now() WHERE id IN (SELECT conversation_id FROM ended)
-    RETURNING id
+    UPDATE answering_conversation c SET updated_at = now(), by_program = c.by_program AND ended.priority = 'api'
+    FROM ended WHERE c.id = ended.conversation_id RETURNING c.id
 """
 
 # A turn is told again only while its reader may read every passage it showed.

@@ -78,13 +78,17 @@ def _page(request: HttpRequest, current: Conversation | None) -> HttpResponse:
     runs, older = runs_of(current, scope, before=before) if current else ([], "")
     every = "all" in request.GET
     conversations = Conversation.objects.filter(user=request.user.pk).only("id", "title", "updated_at")
-    listed = list(conversations if every else conversations[: CONVERSATIONS_SHOWN + 1])
+    asked = conversations.filter(
+        by_program=False
+    )  # thousands of a program's would bury what its owner has asked
+    listed = list(conversations if every else asked[: CONVERSATIONS_SHOWN + 1])
     context: dict[str, Any] = {
         "section": "ask",
         "modules": MODULES,
         "conversation": current,
         "days": by_day(listed if every else listed[:CONVERSATIONS_SHOWN], timezone.localdate()),
-        "more": len(listed) > CONVERSATIONS_SHOWN and not every,
+        "more": not every
+        and (len(listed) > CONVERSATIONS_SHOWN or conversations.filter(by_program=True).exists()),
         "collections": collections,
         "examples": examples(scope) if not runs else [],
         "librarians": [] if request.user.has_perm("retrieval.add_document") else _librarians(),

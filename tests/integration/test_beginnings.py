@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from answering.models import Run
+from answering.models import Conversation, Run
 from tests.integration.asking import an_ask, frames_of, make_cast, process
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -38,3 +38,20 @@ async def test_after_the_clock_was_set_back_questions_stand_in_the_order_in_whic
         await frames_of(built, second)
     runs = Run.objects.filter(conversation=told[0]["conversation"]).order_by("created_at")
     assert [str(run.pk) async for run in runs] == [first.run, second.run]
+
+
+async def test_a_conversation_is_a_programs_until_its_user_asks_in_it(cast, settings, tmp_path):
+    async def is_a_programs() -> bool:
+        return (await Conversation.objects.aget(pk=conversation)).by_program
+
+    conversation = str(uuid.uuid4())
+    async with process(settings, tmp_path) as built:
+        await frames_of(built, an_ask(cast.member, conversation=conversation, priority="api"))
+        begun = await is_a_programs()
+        await frames_of(built, an_ask(cast.member, conversation=conversation, priority="api"))
+        gone_on = await is_a_programs()
+        await frames_of(built, an_ask(cast.member, conversation=conversation))
+        taken_up = await is_a_programs()
+        await frames_of(built, an_ask(cast.member, conversation=conversation, priority="api"))
+        left = await is_a_programs()
+    assert (begun, gone_on, taken_up, left) == (True, True, False, False)

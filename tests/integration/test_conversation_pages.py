@@ -104,6 +104,16 @@ def test_an_owner_sees_their_answer_with_its_sources(browser, conversation, run)
     assert shown["passages"][0]["changed"] is False
 
 
+def test_what_a_program_asked_is_listed_on_demand_alone(browser, owner, conversation):
+    program = Conversation.objects.create(user=owner, title="Nightly check", by_program=True)
+    first, every = browser.get("/").content.decode(), browser.get("/?all").content.decode()
+    assert address(conversation) in first
+    assert address(program) not in first
+    assert "Show all conversations" in first
+    assert address(program) in every
+    assert browser.get(address(program)).status_code == 200
+
+
 def test_a_conversation_of_another_is_not_there(client, conversation, run, staff):
     stranger = User.objects.create_user("stranger")
     stranger.groups.add(staff)
