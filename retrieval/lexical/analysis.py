@@ -19,7 +19,7 @@ from functools import lru_cache
 import orjson
 from tantivy import Filter, TextAnalyzer, TextAnalyzerBuilder, Tokenizer
 
-from retrieval.lexical.stopwords import CAPITALS, ENGLISH, LANGUAGES
+from retrieval.lexical.stopwords import ASKING, CAPITALS, ENGLISH, LANGUAGES
 
 MOST_TERMS = 48
 """Terms a question is searched with; a question of 35 very common words costs 200 ms at a million chunks."""
@@ -122,6 +122,7 @@ def analyzer(language: str = DEFAULT) -> TextAnalyzer:
     # Other stemmers know their accents, and their stop words bear them: fold what is left afterwards.
     if name not in {"greek", "tamil", "turkish", "arabic", "romanian"}:
         builder = builder.filter(Filter.stopword(name))
+    builder = builder.filter(Filter.custom_stopword(ASKING.get(language, "").split()))
     return builder.filter(Filter.stemmer(name)).filter(Filter.ascii_fold()).build()
 
 

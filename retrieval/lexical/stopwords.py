@@ -1,5 +1,5 @@
 """Words that say nothing of a text's subject. English has a longer list than the rest, for questions are
-mostly made of such words; the other languages use the lists that tantivy brings."""
+mostly made of such words; the other languages use the lists that tantivy brings, and what a question asks with."""
 
 _ENGLISH = """
 a about above after again against all also am an and any are aren as at be because been before being below
@@ -13,6 +13,27 @@ whatever when where whether which while who whoever whom whose why will with wit
 yes yet you your yours yourself yourselves
 """
 ENGLISH = frozenset(_ENGLISH.split())
+
+ASKING = {
+    "da": "findes hvem hvilke hvilken hvilket hvordan hvorfor hvornår kan må",
+    "de": "darf dürfen gibt kannst müssen wann warum wer weshalb wieso wieviel woher wohin",
+    "el": "γιατι μπορω ποια ποιο ποιος ποσα ποσο ποτε που πως τι",
+    "es": "adónde cual cuales cuanta cuantas cuanto cuantos cuál cuáles cuándo cuánta cuántas cuánto cuántos cómo debe"
+    " debo dónde puede puedo quién quiénes",
+    "fi": "kuinka milloin miten onko voiko voinko",
+    "fr": "ça combien comment doit dois est faut laquelle lequel où peut peux pourquoi puis quand quoi"
+    " atil aton doisje doiton estce estil fautil peuton puisje",  # a-t-il and the like, joined
+    "hu": "hol melyik mennyi",
+    "it": "cosa deve devo posso può qual quali quando",
+    "nl": "hoeveel kun mag waar waarom wanneer welk welke",
+    "no": "finnes hvilket må",
+    "pt": "aonde deve devo onde pode porque porquê posso quais quanta quantas quanto quantos é",
+    "ro": "care ce cine cum când cât este pot unde",
+    "ru": "какие какое могу нужно откуда почему сколько",
+    "sv": "finns får måste",
+    "tr": "hangi kaç kim mi mu mü mı nasıl ne neden nerede",
+}
+"""What tantivy's lists leave of question words and of can, must and is."""
 
 # The same letters as a stop word, but a thing when written in capitals: the IT department, the US office.
 CAPITALS = frozenset({"IT", "US", "WHO", "OR", "AM"})

@@ -47,6 +47,23 @@ def test_words_that_say_nothing_are_dropped():
     assert query_terms("How many days of annual leave do I get?") == ["day", "annual", "leav"]
 
 
+@pytest.mark.parametrize(
+    ("code", "question", "asked"),
+    [
+        ("de", "Wann beginnt die Probezeit, und warum?", ["beginnt", "probezeit"]),
+        ("es", "¿Cuántos días de vacaciones puedo pedir?", ["dias", "vacacion", "ped"]),
+        ("fr", "Où puis-je obtenir de l'aide ?", ["obten", "aid"]),
+        ("fr", "Pourquoi est-ce que l'accès est refusé ?", ["acces", "refus"]),
+        ("it", "Quando posso prendere le ferie?", ["prend", "fer"]),
+        ("nl", "Waarom kan ik niet inloggen?", ["inlog"]),
+        ("pt", "Quanto é o salário e onde?", ["salari"]),
+        ("el", "Πότε παίρνω άδεια;", ["παιρν", "αδει"]),
+    ],
+)
+def test_what_a_question_asks_with_says_nothing_in_other_languages_either(code, question, asked):
+    assert query_terms(question, code) == asked
+
+
 @pytest.mark.parametrize("question", ["Who is in IT?", "leave in the US", "the IT's budget"])
 def test_capitals_that_look_like_stop_words_stay(question):
     assert any(term in {"itˑ", "usˑ"} for term in terms(question))
