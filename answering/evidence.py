@@ -66,7 +66,7 @@ class Chooser:
             known.update(await passages.load(self.pool, list(wanted), scope, timeout=timeout))
         found = [known[chunk] for chunk in chunks if chunk in known]
         ranked = passages.ranked(found, fused, words, meaning)
-        kept = seated(dedupe.fold(ranked), extra, TOP)
+        kept = seated(dedupe.fold(ranked, question), extra, TOP)
         likely = evidence.answerability(question, kept, words, meaning, cosines=self.cosines)
         answers = bool(kept) and likely >= self.threshold
         return Found(route(words, meaning), kept, answers, near=not answers and likely >= evidence.FAR)

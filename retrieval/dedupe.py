@@ -18,10 +18,10 @@ _VERSION = re.compile(
 _WORD, _NUMBER = re.compile(r"\w+"), re.compile(r"\d+")
 
 
-def fold(passages: Sequence[Passage]) -> list[Passage]:
+def fold(passages: Sequence[Passage], question: str = "") -> list[Passage]:
     """The passages, best first, without those that repeat a better one: the same policy in v3 and v3-final, a
-    page that is in two folders. Of a group the newest stays, at the place and with the score of the best. Texts
-    that differ in a number are never folded: they say something else."""
+    page that is in two folders. Of a group that stays whose title the question names, else the newest, at the place
+    and with the score of the best. Texts that differ in a number are never folded: they say something else."""
     groups: list[list[Passage]] = []
     for passage in passages:
         words = _words(passage.text)
@@ -31,7 +31,7 @@ def fold(passages: Sequence[Passage]) -> list[Passage]:
                 break
         else:
             groups.append([passage])
-    return [_newest(group) if len(group) > 1 else group[0] for group in groups]
+    return [_chosen(group, question) if len(group) > 1 else group[0] for group in groups]
 
 
 @lru_cache(maxsize=2048)
@@ -85,9 +85,14 @@ def _repeats(one: _Print, other: _Print) -> bool:
     return fewer >= least * more and len(one.shingles & other.shingles) >= least * more
 
 
-def _newest(group: Sequence[Passage]) -> Passage:
-    best, newest = group[0], max(group, key=lambda passage: passage.updated_at)
-    return replace(newest, score=best.score, lexical_rank=best.lexical_rank, vector_rank=best.vector_rank)
+def _chosen(group: Sequence[Passage], question: str) -> Passage:
+    asked = frozenset(terms(question))
+
+    def named(passage: Passage) -> int:
+        return len(asked.intersection(passage_terms(f"{passage.title}\n{passage.heading}")))
+
+    best, chosen = group[0], max(group, key=lambda passage: (named(passage), passage.updated_at))
+    return replace(chosen, score=best.score, lexical_rank=best.lexical_rank, vector_rank=best.vector_rank)
 
 
 def runs(passages: Sequence[Passage]) -> list[list[Passage]]:

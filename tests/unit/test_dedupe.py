@@ -31,6 +31,13 @@ def test_the_newest_of_two_revisions_stays_in_the_place_of_the_better():
     assert folded[0].score == first.score
 
 
+def test_the_revision_that_is_asked_for_stays_though_another_is_newer():
+    third = passage(1, title="Leave policy 3.0", at=10.0)
+    fourth = passage(2, title="Leave policy 4.0", at=20.0)
+    assert chunks(fold([third, fourth], "What did leave policy 3.0 say?")) == [1]
+    assert chunks(fold([third, fourth], "What does the leave policy say?")) == [2]
+
+
 def test_texts_that_differ_in_a_number_both_stay():
     assert chunks(fold([passage(1, f"{TEXT} 20 days."), passage(2, f"{TEXT} 25 days.")])) == [1, 2]
 
