@@ -17,11 +17,12 @@ import retrieval.routing  # noqa: E402
 from answering.errors import AnsweringError  # noqa: E402
 from answering.wiring import wiring  # noqa: E402
 from qa_site.origin import SameOrigin  # noqa: E402
+from qa_site.uploads import Roomed  # noqa: E402
 from retrieval.errors import RetrievalError  # noqa: E402
 
 sockets = [*answering.routing.websocket_urlpatterns, *retrieval.routing.websocket_urlpatterns]
 application = ProtocolTypeRouter(
-    {"http": http, "websocket": SameOrigin(AuthMiddlewareStack(URLRouter(sockets)))}
+    {"http": Roomed(http), "websocket": SameOrigin(AuthMiddlewareStack(URLRouter(sockets)))}
 )
 
 

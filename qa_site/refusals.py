@@ -1,4 +1,4 @@
-"""The page for a request that Django refuses before a view sees it."""
+"""The answer to a request that Django refuses before a view sees it."""
 
 from django.conf import settings
 from django.core.exceptions import TooManyFilesSent
@@ -6,9 +6,19 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.csrf import requires_csrf_token
 
+from qa_site.uploads import NoRoomForUpload, refusal
+
 
 @requires_csrf_token
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if isinstance(exception, NoRoomForUpload):
+        return _no_room(request, str(exception))
     is_too_many = isinstance(exception, TooManyFilesSent)
     most = settings.DATA_UPLOAD_MAX_NUMBER_FILES if is_too_many else None
     return render(request, "400.html", {"most_files": most}, status=400)
+
+
+def _no_room(request: HttpRequest, reason: str) -> HttpResponse:
+    if request.path.startswith("/api/") or not request.accepts("text/html"):
+        return HttpResponse(refusal(reason), content_type="application/json", status=507)
+    return render(request, "400.html", {"no_room": reason}, status=507)

@@ -112,9 +112,7 @@ WHITENOISE_USE_FINDERS = True  # served from where they lie: no build step, and 
 WHITENOISE_MAX_AGE = 0 if DEBUG else 60
 OCR_LANGUAGES = env.matching("OCR_LANGUAGES", r"[A-Za-z_]+(\+[A-Za-z_]+)*", "languages such as eng+deu")
 MAX_DOCUMENT_MB = env.integer("MAX_DOCUMENT_MB", 50, low=1, high=2000)
-FILE_UPLOAD_HANDLERS = [
-    "django.core.files.uploadhandler.TemporaryFileUploadHandler"
-]  # to disk, never to memory
+FILE_UPLOAD_HANDLERS = ["qa_site.uploads.ToDisk"]  # never to memory
 FILE_UPLOAD_PERMISSIONS = 0o600
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024  # bodies other than files
 DATA_UPLOAD_MAX_NUMBER_FILES = 200  # each is an open file until the request has ended

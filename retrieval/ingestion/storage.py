@@ -26,7 +26,8 @@ from retrieval.models import Document
 logger = logging.getLogger(__name__)
 
 _DRAFT = "draft-"
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+NO_ROOM = "There is no room left on the server. Who runs it must make some."
 _DRAFT_SECONDS = 3600
 
 
@@ -75,10 +76,10 @@ def _room() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _FULL:
+        if error.errno not in FULL:
             raise
         logger.error("no room for a document's file: %s", error)
-        raise NoRoom("There is no room left on the server. Who runs it must make some.") from error
+        raise NoRoom(NO_ROOM) from error
 
 
 def _write(to: BinaryIO, pieces: Iterable[bytes]) -> Stored:

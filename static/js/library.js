@@ -9,6 +9,7 @@ const rows = document.getElementById("rows");
 const live = document.getElementById("live");
 
 const COUNT_PAUSE = 1500;
+const LOST = "It could not be sent: the connection broke off, or the server has no room for it. Try again.";
 const LOGGED_OUT = "You have been logged out. Reload the page to log in again.";
 
 // ---- dialogs: each button opens one, which posts to the address of its row
@@ -175,7 +176,8 @@ function send({ file, item, bar, note }) {
         countSoon();
       } else {
         const loggedOut = request.responseURL.includes("/accounts/login/");
-        refuse(item, bar, note, loggedOut ? LOGGED_OUT : request.response?.error?.message || "It could not be sent. Try again.");
+        const lost = request.status ? "It could not be sent. Try again." : LOST;
+        refuse(item, bar, note, loggedOut ? LOGGED_OUT : request.response?.error?.message || lost);
       }
       resolve();
     });

@@ -1,0 +1,71 @@
+"""What is sent, while it comes in: it lies in the folder for temporary files, and that may be full."""
+
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import orjson
+from django.core.exceptions import BadRequest
+from django.core.files.uploadedfile import UploadedFile
+from django.core.files.uploadhandler import TemporaryFileUploadHandler
+
+from retrieval.ingestion.storage import FULL, NO_ROOM
+
+logger = logging.getLogger(__name__)
+
+Application = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+class NoRoomForUpload(BadRequest):
+    """The folder for temporary files is full. `refusals` answers it with 507."""
+
+
+def refusal(message: str) -> bytes:
+    return orjson.dumps({"error": {"code": "no_room", "message": message}})
+
+
+class ToDisk(TemporaryFileUploadHandler):
+    """Django's handler; a disk that is full is no bug."""
+
+    def new_file(self, *args: Any, **kwargs: Any) -> None:
+        with self._told():
+            super().new_file(*args, **kwargs)
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
+        with self._told():
+            super().receive_data_chunk(raw_data, start)
+
+    def file_complete(self, file_size: int) -> "UploadedFile[Any] | None":
+        with self._told():  # what was held back is written now
+            return super().file_complete(file_size)
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            logger.error("no room for a file that is sent: %s", error)
+            with contextlib.suppress(OSError):  # to close it is to write what was held back
+                self.upload_interrupted()
+            raise NoRoomForUpload(NO_ROOM) from error
+
+
+class Roomed:
+    """An ASGI application that answers 507 where a body found no room before Django had a request."""
+
+    def __init__(self, application: Application) -> None:
+        self.application = application
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await self.application(scope, receive, send)
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            logger.error("no room for the body of a request: %s", error)
+            headers = [(b"content-type", b"application/json")]
+            await send({"type": "http.response.start", "status": 507, "headers": headers})
+            await send({"type": "http.response.body", "body": refusal(NO_ROOM)})
