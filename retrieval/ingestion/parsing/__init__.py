@@ -23,7 +23,10 @@ from retrieval.ingestion.parsing.xlsx import parse_xlsx
 
 DEFAULTS = Limits()
 
-_MARKDOWN = re.compile(r"^(?:#{1,6} \S|```|\* \S|- \S|\d\. \S|> \S|\|.*\|$|\S.*\]\(\S+\))", re.MULTILINE)
+_MARKS = re.compile(r"^(?:#{1,6} \S|```|\* \S|- \S|\d\. \S|> \S|\|.*\|$|\S.*\]\(\S+\))", re.MULTILINE)
+# Lists and quotes alone are marks of any plain text, whose indented lines are no code.
+_MARKDOWN = re.compile(r"^(?:#{1,6} \S|```|\|.*\|$|\S.*\]\(\S+\))", re.MULTILINE)
+_COMMENTS = re.compile(r"^# .*\n# ", re.MULTILINE)  # of a script or a setting, and no headings
 _TABLE_NAMES = {".csv", ".tsv", ".tab"}
 _MARKDOWN_NAMES = {".md", ".markdown", ".mdx", ".erb", ".mdown", ".qmd"}
 
@@ -83,9 +86,16 @@ def _parse_text(text: str, suffix: str, limits: Limits) -> ParsedDocument:
     named = suffix in _TABLE_NAMES
     if (named or suffix in {"", ".txt"}) and (delimiter := csv_delimiter(text, named=named)):
         return parse_csv(text, delimiter, limits)
-    if suffix not in {".csv", ".tsv", ".log"} and len(_MARKDOWN.findall(beginning)) >= 3:
+    if suffix not in {".csv", ".tsv", ".log"} and _is_markdown(beginning):
         return parse_markdown(text)
     return parse_text(text)
+
+
+def _is_markdown(beginning: str) -> bool:
+    beginning = beginning.replace("\r\n", "\n")
+    if len(_MARKS.findall(beginning)) < 3 or not _MARKDOWN.search(beginning):
+        return False
+    return not _COMMENTS.search(beginning)
 
 
 def _checked(document: ParsedDocument, limits: Limits) -> ParsedDocument:

@@ -18,6 +18,7 @@ _MARKS = (
 )
 _SAMPLE = 64 * 1024
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f\ufffd]")
+_STRUCK_OVER = re.compile("[^\n\b]\b")  # bold and underlined letters of manuals for a printer: "N\bN", "_\bN"
 _DECLARED = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?([A-Za-z0-9_\-]{3,20})""", re.IGNORECASE)
 # Between these and cp1252 only the frequency of accents decides, which says nothing where there are hardly any.
 _LATIN = {
@@ -37,7 +38,7 @@ _MULTIBYTE = ("cp932", "gb18030", "euc_jp", "euc_kr", "big5")
 
 def decode(data: bytes) -> str:
     """The text of a file. Raises DocumentUnsupported for what is not text."""
-    text = _decode(data)
+    text = _STRUCK_OVER.sub("", _decode(data))
     sample = text[:_SAMPLE]
     if len(_CONTROLS.findall(sample)) > max(8, len(sample) // 20):
         raise DocumentUnsupported("This is not a document that can be read: neither a known format nor text.")

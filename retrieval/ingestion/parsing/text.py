@@ -5,6 +5,7 @@ import io
 import itertools
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from retrieval.errors import DocumentTooLarge
 from retrieval.ingestion.blocks import (
@@ -18,6 +19,7 @@ from retrieval.ingestion.blocks import (
     table_block,
     tidy,
 )
+from retrieval.ingestion.parsing.printed import without_running_heads
 
 _UNDERLINE = re.compile(r"^(={3,}|-{3,}|~{3,})$")
 _NUMBERED = re.compile(r"^\d+(\.\d+)*\.?\s+[^\W\d_]")
@@ -34,25 +36,50 @@ _SAMPLE, _ROWS = 20_000, 30
 def parse_text(text: str) -> ParsedDocument:
     """Paragraphs at empty lines; lines in capitals, underlined or numbered alone are headings."""
     blocks: list[Block] = []
-    for paragraph in re.split(r"\n[^\S\n]*\n", clean(text)):
-        lines = [line for line in tidy(paragraph).split("\n") if line]
+    for paragraph in re.split(r"\n[^\S\n]*\n", clean(without_running_heads(text))):
+        lines = [line for raw in paragraph.expandtabs().split("\n") if (line := _line(raw)).text]
         blocks.extend(_paragraph(lines))
     return ParsedDocument("", tuple(blocks), "text/plain")
 
 
-def _paragraph(lines: list[str]) -> Iterator[Block]:
-    if len(lines) >= 2 and _UNDERLINE.match(lines[1]) and len(lines[0]) <= _SHORT:
-        yield Block(HEADING, lines[0], level=1 if lines[1][0] == "=" else 2)
+class _Line(NamedTuple):
+    text: str
+    indent: int
+
+
+def _line(raw: str) -> _Line:
+    return _Line(tidy(raw), len(raw) - len(raw.lstrip()))
+
+
+def _paragraph(lines: list[_Line]) -> Iterator[Block]:
+    if len(lines) >= 2 and _UNDERLINE.match(lines[1].text) and len(lines[0].text) <= _SHORT:
+        yield Block(HEADING, lines[0].text, level=1 if lines[1].text[0] == "=" else 2)
         lines = lines[2:]
-    elif len(lines) == 1 and _heading(lines[0]):
-        yield Block(HEADING, lines[0], level=2)
+    elif len(lines) == 1 and _heading(lines[0].text):
+        yield Block(HEADING, lines[0].text, level=2)
         return
-    lines = [line for line in lines if not _UNDERLINE.match(line)]
-    for bullets, group in itertools.groupby(lines, lambda line: bool(_BULLET.match(line))):
-        if bullets:
-            yield from (Block(ITEM, line, level=1) for line in group)
-        else:
-            yield Block(TEXT, "\n".join(group))
+    group: list[_Line] = []
+    for line in lines:
+        if _UNDERLINE.match(line.text):
+            continue
+        if group and not _goes_on(group[0], line):
+            yield _block(group)
+            group = []
+        group.append(line)
+    if group:
+        yield _block(group)
+
+
+def _goes_on(first: _Line, line: _Line) -> bool:
+    """Whether the line belongs to what began with the first: to an item, if it stands further in."""
+    if _BULLET.match(line.text):
+        return False
+    return line.indent > first.indent or not _BULLET.match(first.text)
+
+
+def _block(lines: list[_Line]) -> Block:
+    text = "\n".join(line.text for line in lines)
+    return Block(ITEM, text, level=1) if _BULLET.match(text) else Block(TEXT, text)
 
 
 def _heading(line: str) -> bool:
@@ -88,6 +115,8 @@ def csv_delimiter(text: str, *, named: bool) -> str:
         rows = _first_rows(lines, delimiter, whole=len(text) <= _SAMPLE)
         if len(rows) < 2 or len(rows[0]) < 2 or len(set(map(len, rows))) > 1:
             continue
+        if not named and sum(bool(cell.strip()) for cell in rows[0]) < 2:
+            continue  # lines that are set in with tabs
         if named or delimiter not in _PUNCTUATION or _is_header(rows[0], len(rows)):
             return delimiter
     return ""

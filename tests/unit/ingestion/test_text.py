@@ -3,7 +3,7 @@
 import pytest
 
 from retrieval.errors import DocumentUnsupported
-from retrieval.ingestion.blocks import TABLE, TEXT
+from retrieval.ingestion.blocks import CODE, HEADING, ITEM, TABLE, TEXT
 from retrieval.ingestion.parsing import parse
 
 
@@ -60,3 +60,53 @@ def test_a_few_accents_in_an_english_text_are_western():
     )
     ((_, shown),) = [(b.kind, b.text) for b in parse(text.encode("cp1252"), "a.txt").blocks]
     assert shown == text
+
+
+def test_a_text_with_lists_alone_is_not_markdown_and_what_is_set_in_no_code():
+    text = "1. Leave\n2. Travel\n3. Pay\n\nLEAVE\n\n    You get 25 days.\n    Ask early.\n"
+    assert blocks(text, "handbook.txt") == [
+        (ITEM, "1. Leave"),
+        (ITEM, "2. Travel"),
+        (ITEM, "3. Pay"),
+        (HEADING, "LEAVE"),
+        (TEXT, "You get 25 days.\nAsk early."),
+    ]
+
+
+def test_a_text_with_headings_and_lists_is_markdown_without_being_named_so():
+    text = "# Leave\n\n- 25 days\n- 30 later\n\nSo:\n\n    ask()\n"
+    assert [kind for kind, _ in blocks(text, "leave.txt")] == [HEADING, ITEM, ITEM, TEXT, CODE]
+
+
+def test_the_comments_of_a_script_are_no_headings():
+    text = "# Where files lie.\n# An absolute path.\npath = /srv\n\n# How many.\nmost = 5\n"
+    assert HEADING not in dict(blocks(text, "server.conf"))
+
+
+def test_the_further_lines_of_an_item_belong_to_it():
+    text = "The rules:\n * Book early, and\n   by train.\n * Keep bills.\nThat is all.\n"
+    assert blocks(text, "rules.txt") == [
+        (TEXT, "The rules:"),
+        (ITEM, "* Book early, and\nby train."),
+        (ITEM, "* Keep bills."),
+        (TEXT, "That is all."),
+    ]
+
+
+def test_letters_that_are_struck_over_for_a_printer_are_read_once():
+    text = "N\bNA\bAM\bME\bE\n\nls lists _\bf_\bi_\bl_\be_\bs.\n"
+    assert blocks(text, "ls.txt") == [(HEADING, "NAME"), (TEXT, "ls lists files.")]
+
+
+def test_running_heads_of_printed_pages_are_left_out_and_paragraphs_go_on():
+    pages = [
+        f"RFC 793                September 1981\n\nThe text of page {n} goes\n\nPostel      [Page {n}]\n"
+        for n in range(1, 6)
+    ]
+    assert blocks("\f".join(pages), "rfc.txt") == [(TEXT, f"The text of page {n} goes") for n in range(1, 6)]
+    lower = [page.replace("The text", "the text") for page in pages]
+    assert len(blocks("\f".join(lower), "rfc.txt")) == 1
+
+
+def test_lines_that_are_set_in_with_tabs_are_no_table():
+    assert TABLE not in dict(blocks("\t* News are in\n\t- the source\n\t- the manual\n", "changelog"))
