@@ -21,7 +21,8 @@ from retrieval.ingestion.blocks import (
 )
 from retrieval.ingestion.parsing.printed import without_running_heads
 
-_UNDERLINE = re.compile(r"^(={3,}|-{3,}|~{3,})$")
+_UNDERLINE = re.compile(r"^([-=~*#^+\"])\1{2,}$")
+_FIRST_LEVEL = "=*#"  # of what headings are underlined with
 _NUMBERED = re.compile(r"^\d+(\.\d+)*\.?\s+[^\W\d_]")
 _BULLET = re.compile(r"^(?:[-*+•▪◦‣·–]|\d{1,3}[.)]|[a-z][.)])\s+\S")
 _SHORT = 80
@@ -39,7 +40,8 @@ def parse_text(text: str) -> ParsedDocument:
     for paragraph in re.split(r"\n[^\S\n]*\n", clean(without_running_heads(text))):
         lines = [line for raw in paragraph.expandtabs().split("\n") if (line := _line(raw)).text]
         blocks.extend(_paragraph(lines))
-    return ParsedDocument("", tuple(blocks), "text/plain")
+    titled = bool(blocks) and blocks[0].kind == HEADING and blocks[0].level == 1
+    return ParsedDocument(blocks[0].text if titled else "", tuple(blocks), "text/plain")
 
 
 class _Line(NamedTuple):
@@ -52,8 +54,10 @@ def _line(raw: str) -> _Line:
 
 
 def _paragraph(lines: list[_Line]) -> Iterator[Block]:
-    if len(lines) >= 2 and _UNDERLINE.match(lines[1].text) and len(lines[0].text) <= _SHORT:
-        yield Block(HEADING, lines[0].text, level=1 if lines[1].text[0] == "=" else 2)
+    if len(lines) >= 3 and _UNDERLINE.match(lines[0].text) and lines[2].text == lines[0].text:
+        lines = lines[1:]  # the heading has a line above it, too
+    if len(lines) >= 2 and _is_underlined(lines[0].text, lines[1].text):
+        yield Block(HEADING, lines[0].text, level=1 if lines[1].text[0] in _FIRST_LEVEL else 2)
         lines = lines[2:]
     elif len(lines) == 1 and _heading(lines[0].text):
         yield Block(HEADING, lines[0].text, level=2)
@@ -68,6 +72,13 @@ def _paragraph(lines: list[_Line]) -> Iterator[Block]:
         group.append(line)
     if group:
         yield _block(group)
+
+
+def _is_underlined(text: str, line: str) -> bool:
+    """Other signs than these also part a text where they are few."""
+    if len(text) > _SHORT or not _UNDERLINE.match(line):
+        return False
+    return line[0] in "=-~" or len(line) >= len(text)
 
 
 def _goes_on(first: _Line, line: _Line) -> bool:

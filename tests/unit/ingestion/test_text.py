@@ -110,3 +110,12 @@ def test_running_heads_of_printed_pages_are_left_out_and_paragraphs_go_on():
 
 def test_lines_that_are_set_in_with_tabs_are_no_table():
     assert TABLE not in dict(blocks("\t* News are in\n\t- the source\n\t- the manual\n", "changelog"))
+
+
+@pytest.mark.parametrize("line", ["=" * 9, "*" * 9])
+@pytest.mark.parametrize("above", [True, False])
+def test_the_first_underlined_heading_is_the_title(line, above):
+    text = f"{line if above else ''}\nThe leave\n{line}\n\nDays\n^^^^\n\nYou get 25.\n"
+    document = parse(text.encode(), "leave.rst")
+    assert document.title == "The leave"
+    assert [(block.kind, block.level) for block in document.blocks] == [(HEADING, 1), (HEADING, 2), (TEXT, 0)]
