@@ -12,7 +12,8 @@ import pypdfium2.raw as pdfium
 from retrieval.errors import DocumentDamaged, DocumentEmpty, DocumentEncrypted, DocumentTooLarge
 from retrieval.ingestion.blocks import HEADING, ITEM, TEXT, Block, Limits, ParsedDocument, one_line, tidy
 from retrieval.ingestion.parsing import ocr
-from retrieval.ingestion.parsing.pdf_lines import Line, lines_of
+from retrieval.ingestion.parsing.pdf_line import Line
+from retrieval.ingestion.parsing.pdf_lines import lines_of
 
 SCANNED = "No text was found: scanned? Run it through text recognition (OCR) first."
 _EDGE = 3  # lines at a page's top and bottom among which repeated headers and footers are looked for

@@ -4,26 +4,15 @@ import math
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 
 import pypdfium2
 import pypdfium2.raw as pdfium
 
+from retrieval.ingestion.parsing.pdf_columns import Gap, in_columns
+from retrieval.ingestion.parsing.pdf_line import HYPHEN, Line
+
 _FILLED_IN = {pdfium.FPDF_ANNOT_WIDGET, pdfium.FPDF_ANNOT_FREETEXT, pdfium.FPDF_ANNOT_STAMP}
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """`size` is the font's in points; `top` is of the first character and `bottom` of the last, from the
-    page's foot as the text stands upright; a line that ends in a hyphen comes with the next, joined by U+FFFE."""
-
-    page: int
-    text: str
-    size: float
-    top: float = 0
-    bottom: float = 0
-    left: float = 0
-    right: float = 0
-    turned: int = 0  # quarters of a circle
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +39,50 @@ def lines_of(document: pypdfium2.PdfDocument, number: int) -> list[Line]:
 
 def _printed(page: pypdfium2.PdfPage, number: int) -> list[Line]:
     text_page = page.get_textpage()
-    lines: list[Line] = []
+    found: list[Line] = []
     place = 0
     for raw in text_page.get_text_range().split("\n"):
         text = raw.strip()
         if any(char.isalnum() for char in text):
             first = place + len(raw) - len(raw.lstrip())
-            _append(lines, _line(text_page, number, text, first))
+            found.append(_line(text_page, number, text, first))
         place += len(raw) + 1
+    lines: list[Line] = []
+    for line in in_columns(found, partial(_gap_at, text_page), partial(_parted, text_page)):
+        _append(lines, line)
     text_page.close()
     return _without_size_in_margins(lines)
+
+
+def _gap_at(text_page: pypdfium2.PdfTextPage, line: Line, middle: float) -> Gap | None:
+    """The widest of the spaces next to the line's middle. None for what does not run from left to right."""
+    marks = [offset for offset, char in enumerate(line.text) if not char.isspace()]
+    if line.turned or not line.left < middle < line.right or HYPHEN in line.text[:-1]:
+        return None
+    low, high = 0, len(marks) - 1
+    while high - low > 1:
+        half = (low + high) // 2
+        low, high = (half, high) if _mark(text_page, line, marks[half]).left <= middle else (low, half)
+    near = marks[max(0, low - 2) : high + 3]
+    boxes = [_mark(text_page, line, offset) for offset in near]
+    gaps = [
+        Gap(before.right, after.left, offset)
+        for before, after, offset in zip(boxes, boxes[1:], near[1:], strict=False)
+    ]
+    return max(gaps, key=lambda gap: gap.right - gap.left, default=None)
+
+
+def _mark(text_page: pypdfium2.PdfTextPage, line: Line, offset: int) -> _Box:
+    index = pdfium.FPDFText_GetCharIndexFromTextIndex(text_page, line.start + offset)
+    return _box(text_page, index, line.turned)
+
+
+def _parted(text_page: pypdfium2.PdfTextPage, line: Line, offset: int) -> tuple[Line, Line]:
+    left, right = line.text[:offset].rstrip(), line.text[offset:]
+    return (
+        _line(text_page, line.page, left, line.start),
+        _line(text_page, line.page, right, line.start + offset),
+    )
 
 
 def _without_size_in_margins(lines: list[Line]) -> list[Line]:
@@ -77,7 +100,9 @@ def _line(text_page: pypdfium2.PdfTextPage, page: int, text: str, first: int) ->
     begin = _box(text_page, index, turned)
     last = pdfium.FPDFText_GetCharIndexFromTextIndex(text_page, first + len(text) - 1)
     end = _box(text_page, last, turned)
-    return Line(page, text, _size(text_page, index), begin.top, end.bottom, begin.left, end.right, turned)
+    return Line(
+        page, text, _size(text_page, index), begin.top, end.bottom, begin.left, end.right, turned, first
+    )
 
 
 def _size(text_page: pypdfium2.PdfTextPage, index: int) -> float:

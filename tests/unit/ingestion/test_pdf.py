@@ -93,3 +93,50 @@ def test_what_was_filled_in_is_read_beside_its_label(annotation, catalogue):
     text = shown(12, "Name of the employee:", 50, 700) + shown(12, "Date of hire: below.", 50, 600)
     found = [text for _, text in blocks(page(text, 0, annotation, catalogue))]
     assert found == ["Name of the employee: Ann Miller", "Date of hire: below."]
+
+
+LEFT = [
+    "Hotels cost at most one hundred and forty",
+    "euros a night in every city of the land,",
+    "and trains are booked in second class by",
+    "the assistant of the department, who also",
+    "keeps the bills. Whoever travels abroad",
+    "asks the people team for the rates of that",
+    "country before the journey.",
+]
+RIGHT = [
+    "Employees have twenty-five days of leave a",
+    "year, and thirty after ten years with the",
+    "company. Leave that is not taken by the",
+    "end of March of the following year lapses,",
+    "unless illness prevented it, and the envi-",
+    "ronment of work is no excuse. Parents may",
+    "take up to three years of unpaid leave.",
+]
+
+
+def rows(left: list[str], right: list[str]) -> str:
+    """Two columns as a writer draws them that goes from the top of the page to its foot."""
+    return "".join(
+        shown(10, one, 50, 700 - 12 * row) + shown(10, other, 300, 700 - 12 * row)
+        for row, (one, other) in enumerate(zip(left, right, strict=True))
+    )
+
+
+def test_two_columns_that_are_drawn_row_by_row_are_read_one_after_the_other():
+    text = shown(18, "Rules of the house, on travel and leave", 50, 740) + rows(LEFT, RIGHT)
+    (heading, left, right) = blocks(page(text))
+    assert heading == (HEADING, "Rules of the house, on travel and leave")
+    assert left == (TEXT, " ".join(LEFT))
+    assert right[1].startswith("Employees have twenty-five days of leave a year,")
+    assert right[1].endswith(
+        "environment of work is no excuse. Parents may take up to three years of unpaid leave."
+    )
+
+
+def test_the_rows_of_a_table_stay_together():
+    cities = ["Bonn", "Ulm", "Kiel", "Jena", "Graz", "Bern", "Riga"]
+    left = [f"A night in {city} costs {90 + place} EUR" for place, city in enumerate(cities)]
+    right = [f"and breakfast there {place} EUR more" for place, _ in enumerate(cities)]
+    text = "\n".join(shown for _, shown in blocks(page(rows(left, right))))
+    assert [" ".join(pair) in text for pair in zip(left, right, strict=True)] == [True] * len(cities)
