@@ -16,6 +16,7 @@ from retrieval.ingestion.parsing.pdf_line import Line
 from retrieval.ingestion.parsing.pdf_lines import lines_of
 
 SCANNED = "No text was found: scanned? Run it through text recognition (OCR) first."
+_VOCABULARY = 3000  # words of a document that knows most of those that it uses
 _EDGE = 3  # lines at a page's top and bottom among which repeated headers and footers are looked for
 _HYPHENS = ("\ufffe", "\x02", "\xad", "-", "‐")
 _BROKEN = re.compile("([^\\W\\d_]+)[\ufffe\x02]([^\\W\\d_]+)")
@@ -198,9 +199,11 @@ def _mended(left: str, right: str, style: _Style) -> str:
     whole, hyphenated = left + right, f"{left}-{right}"
     if whole in style.words:
         return whole
-    if hyphenated in style.words or not right[:1].islower() or not style.breaks_words:
+    if hyphenated in style.words or not right[:1].islower():
         return hyphenated
-    return whole
+    # Of the parts of a word that its author hyphenates, a long document has one elsewhere.
+    unknown = len(style.words) > _VOCABULARY and style.words.isdisjoint({left, right})
+    return whole if style.breaks_words or unknown else hyphenated
 
 
 def _title(document: pypdfium2.PdfDocument, blocks: Sequence[Block]) -> str:

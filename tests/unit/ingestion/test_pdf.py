@@ -4,6 +4,7 @@ import pytest
 
 from retrieval.ingestion.blocks import HEADING, TEXT
 from retrieval.ingestion.parsing import parse
+from tests.unit.ingestion.samples import pdf
 
 WIDTH, HEIGHT = 600, 800
 LINES = [
@@ -140,3 +141,14 @@ def test_the_rows_of_a_table_stay_together():
     right = [f"and breakfast there {place} EUR more" for place, _ in enumerate(cities)]
     text = "\n".join(shown for _, shown in blocks(page(rows(left, right))))
     assert [" ".join(pair) in text for pair in zip(left, right, strict=True)] == [True] * len(cities)
+
+
+def test_a_long_document_mends_words_of_which_it_knows_no_part():
+    pages = [
+        [f"{'aeiou'[n % 5]}{chr(97 + row)}{n} " * 2 + f"t{n}x{row}" for row in range(26)] for n in range(80)
+    ]
+    pages[0] = ["The null hy-", "pothesis of a sub-", "class is not the"] * 2 + [
+        "usual sub or class of all of them."
+    ]
+    text = parse(pdf(pages), "a.pdf").blocks[0].text
+    assert "null hypothesis of a sub-class" in text
