@@ -24,6 +24,7 @@ _BULLET = re.compile(
     r"^(?:[•▪◦‣·●○■□➢✓–\uf0b7\uf0a7]|[-*](?=\s)|o(?=\s[A-Z])|\(?\d{1,3}[.)](?=\s)|\(?[a-z][.)](?=\s))\s*\S"
 )
 _NUMBER = re.compile(r"^\s*\d{1,5}\b|\b\d{1,5}\s*$")
+_OF_ALL = re.compile(r"\s*(?:/|\bof\b)\s*\d{1,5}\s*$", re.IGNORECASE)
 _PAGE_NUMBER = re.compile(r"^(?:page\s*)?[-–]?\s*\d{1,5}\s*(?:(?:of|/)\s*\d{1,5})?\s*[-–]?$", re.IGNORECASE)
 _JUNK_TITLE = re.compile(r"^(untitled|microsoft|document\d*|slide \d)|\.\w{2,5}$|^\W*$", re.IGNORECASE)
 
@@ -79,14 +80,38 @@ def _recognised(
 
 
 def _without_repeats(pages: Sequence[list[Line]]) -> list[list[Line]]:
-    """The pages without headers, footers and page numbers: what stands at the edge of most pages."""
+    """The pages without headers, footers and page numbers: what stands at the edge of most pages, and what stands first
+    or last on a few of them with the number of the page."""
     full = [lines for lines in pages if lines]
     seen = Counter(key for lines in full for key in {_key(line) for line in _edges(lines)})
     often = {key for key, times in seen.items() if len(full) >= 4 and times > 0.5 * len(full)}
+    often |= _running_heads(full)
     return [
         [line for n, line in enumerate(lines) if not (_at_edge(n, lines) and _repeated(line, often))]
         for lines in pages
     ]
+
+
+def _running_heads(pages: Sequence[list[Line]]) -> set[str]:
+    """The keys of lines at the top or the foot of two pages or more, such as the name of a chapter, that bear the
+    number of their page."""
+    ahead = _numbered_ahead(pages)
+    body = _body_size([line for lines in pages for line in lines])
+    bearing = (line for lines in pages for line in {lines[0], lines[-1]} if ahead in _ahead(line))
+    times = Counter(_key(line) for line in bearing if _rounded(line.size) <= body)
+    return {key for key, seen in times.items() if seen > 1 and key.strip()}
+
+
+def _numbered_ahead(pages: Sequence[list[Line]]) -> int | None:
+    """By how much the numbers that most pages bear at their top or foot are ahead of the places of the pages."""
+    found = Counter(ahead for lines in pages for ahead in _ahead(lines[0]) | _ahead(lines[-1]))
+    ahead, times = found.most_common(1)[0] if found else (0, 0)
+    return ahead if times >= max(4, 0.5 * len(pages)) else None
+
+
+def _ahead(line: Line) -> set[int]:
+    numbers = _NUMBER.findall(_OF_ALL.sub("", line.text))
+    return {int(number) - line.page for number in numbers}
 
 
 def _at_edge(place: int, lines: list[Line]) -> bool:
@@ -100,7 +125,7 @@ def _edges(lines: list[Line]) -> list[Line]:
 
 def _key(line: Line) -> str:
     """The line without a page number before or after it."""
-    return _NUMBER.sub("", line.text)
+    return _NUMBER.sub("", _OF_ALL.sub("", line.text))
 
 
 def _repeated(line: Line, often: set[str]) -> bool:
@@ -119,15 +144,26 @@ class _Style:
 
 
 def _style(lines: Sequence[Line]) -> _Style:
-    sizes: Counter[float] = Counter()
-    for line in lines:
-        sizes[_rounded(line.size)] += len(line.text)
-    body = sizes.most_common(1)[0][0] if sizes else 0.0
+    sizes = _sizes(lines)
+    body = _body_size(lines)
     larger = sorted((size for size in sizes if size >= 1.15 * body and size > 0), reverse=True)
     levels = {size: min(level, 4) for level, size in enumerate(larger, 1)}
     words = frozenset(word for line in lines for word in line.text.split())
     broken = sum(line.text.count("\ufffe") for line in lines)
     return _Style(levels, words, broken > 0.03 * len(lines))
+
+
+def _sizes(lines: Sequence[Line]) -> Counter[float]:
+    """How much text there is in each size."""
+    sizes: Counter[float] = Counter()
+    for line in lines:
+        sizes[_rounded(line.size)] += len(line.text)
+    return sizes
+
+
+def _body_size(lines: Sequence[Line]) -> float:
+    sizes = _sizes(lines)
+    return sizes.most_common(1)[0][0] if sizes else 0.0
 
 
 def _blocks(pages: Sequence[list[Line]]) -> Iterator[Block]:

@@ -117,6 +117,24 @@ def test_headers_and_footers_that_repeat_are_dropped():
     assert "text number 6" in found
 
 
+@pytest.mark.parametrize("head", ["{name} {number}", "{number} {name}", "{name} {number} / 12"])
+def test_running_heads_that_bear_the_number_of_their_page_are_dropped(head):
+    """Each chapter has its own, on fewer than half of the pages."""
+    names = [name for name in ("On leave", "On travel", "On pay") for _ in range(3)]
+    pages = [
+        [head.format(name=name, number=n + 4), f"This is what page {n} says of it.", "And so on.", "The end."]
+        for n, name in enumerate(names)
+    ]
+    found = words(samples.pdf(pages))
+    assert "This is what page 8 says of it." in found
+    assert "On " not in found
+
+
+def test_a_line_that_ends_with_the_number_of_its_page_by_chance_is_kept():
+    pages = [[f"{'abcdefghi'[n]} says of it: {n + 4}", "And all of it holds.", f"{n + 4}"] for n in range(9)]
+    assert "i says of it: 12" in words(samples.pdf(pages))
+
+
 def test_a_word_broken_at_the_end_of_a_line_is_mended():
     lines = [
         "All employees take part in the environ-",
