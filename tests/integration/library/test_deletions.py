@@ -7,12 +7,14 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection, connections
 from django.db.models.signals import post_save
 from django.test import Client
 
 from answering import tokens
+from answering.models import Conversation
 from retrieval import library
 from retrieval.errors import CollectionGone
 from retrieval.ingestion import indexing
@@ -81,6 +83,22 @@ def test_a_collection_goes_with_what_came_in_while_it_was_deleted(cast, people, 
     assert not Collection.objects.filter(slug="people").exists()
     assert not Document.objects.exists()
     assert not Chunk.objects.exists()
+
+
+@pytest.mark.parametrize("by", ["its page", "the list"])
+def test_a_user_who_goes_on_asking_and_uploading_can_be_deleted(cast, people, as_user, by):
+    def go_on() -> None:
+        Conversation.objects.create(user_id=cast.librarian.pk, title="How many days?")
+        library.add(User.objects.get(pk=cast.librarian.pk), people, "late.md", [b"Late."])
+
+    chosen = {"action": "delete_selected", "_selected_action": cast.librarian.pk} if by == "the list" else {}
+    address = "/admin/auth/user/" + ("" if chosen else f"{cast.librarian.pk}/delete/")
+    with before_a_lock(go_on):
+        response = as_user(cast.superuser).post(address, {"post": "yes", **chosen})
+    assert response.status_code == 302
+    assert not User.objects.filter(pk=cast.librarian.pk).exists()
+    assert not Conversation.objects.exists()
+    assert Document.objects.get().uploaded_by is None
 
 
 def test_who_adds_to_a_collection_that_is_deleted_is_told_so(cast, people, as_user):
