@@ -72,10 +72,10 @@ class NoRoom(DocumentError):
 
 
 class CollectionGone(DocumentError):
-    """The collection was deleted while the document came in."""
+    """The collection, or who adds to it, was deleted while the document came in."""
 
     def __init__(self) -> None:
-        super().__init__("The collection was deleted meanwhile.")
+        super().__init__("The collection, or your account, was deleted meanwhile.")
 
 
 class DocumentEncrypted(DocumentError):

@@ -1,6 +1,7 @@
 // What the codes of the protocol are called in front of people.
 
 const STAGES = {
+  store: "Keeping the question",
   admission: "Admission",
   cache: "Answer cache",
   lexical: "Word search",
@@ -10,6 +11,7 @@ const STAGES = {
   context: "Preparing passages",
   conversation: "Conversation",
   passages: "Loading passages",
+  rerank: "Ordering passages",
   intent: "Intent",
   extras: "Extra sources",
   prefetch: "Extra sources",

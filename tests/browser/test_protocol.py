@@ -170,11 +170,13 @@ def test_the_time_of_each_stage_can_be_unfolded(page, script):
     run = script.asked()
     script.accept(run)
     stages = [
+        {"stage": "store", "start_ms": 0, "ms": 1, "outcome": "ok"},
         {"stage": "lexical", "start_ms": 1, "ms": 4, "outcome": "ok"},
         {"stage": "embed", "start_ms": 1, "ms": 1000, "outcome": "timeout"},
     ]
     script.done(run, "<p>Yes.</p>", [], stages=stages)
     page.get_by_text("Answered in 1.00 s").click()
+    expect(page.get_by_role("row", name="Keeping the question 1 ms")).to_be_visible()
     expect(page.get_by_role("row", name="Question’s meaning 1.00 s too slow, left out")).to_be_visible()
 
 

@@ -110,7 +110,7 @@ def test_who_adds_to_a_collection_that_is_deleted_is_told_so(cast, people, as_us
             headers={"accept": "application/json"},
         )
     assert response.status_code == 404
-    assert response.json()["error"]["message"] == "The collection was deleted meanwhile."
+    assert response.json()["error"]["message"] == "The collection, or your account, was deleted meanwhile."
 
 
 def test_a_program_that_adds_to_a_collection_that_is_deleted_is_told_so(cast, people):
