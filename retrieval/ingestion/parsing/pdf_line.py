@@ -1,4 +1,4 @@
-"""A line of a PDF's page."""
+"""A line of a PDF's page, and where a character of it stands."""
 
 from dataclasses import dataclass
 
@@ -21,3 +21,11 @@ class Line:
     right: float = 0
     turned: int = 0  # quarters of a circle
     start: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    left: float
+    right: float
+    top: float
+    bottom: float

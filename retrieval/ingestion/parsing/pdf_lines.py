@@ -3,24 +3,17 @@
 import math
 from collections import Counter
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import pypdfium2
 import pypdfium2.raw as pdfium
 
+from retrieval.ingestion.parsing.pdf_accents import accented
 from retrieval.ingestion.parsing.pdf_columns import Gap, in_columns
-from retrieval.ingestion.parsing.pdf_line import HYPHEN, Line
+from retrieval.ingestion.parsing.pdf_line import HYPHEN, Box, Line
 
 _FILLED_IN = {pdfium.FPDF_ANNOT_WIDGET, pdfium.FPDF_ANNOT_FREETEXT, pdfium.FPDF_ANNOT_STAMP}
-
-
-@dataclass(frozen=True, slots=True)
-class _Box:
-    left: float
-    right: float
-    top: float
-    bottom: float
 
 
 def lines_of(document: pypdfium2.PdfDocument, number: int) -> list[Line]:
@@ -49,7 +42,7 @@ def _printed(page: pypdfium2.PdfPage, number: int) -> list[Line]:
         place += len(raw) + 1
     lines: list[Line] = []
     for line in in_columns(found, partial(_gap_at, text_page), partial(_parted, text_page)):
-        _append(lines, line)
+        _append(lines, accented(line, partial(_mark, text_page)))
     text_page.close()
     return _without_size_in_margins(lines)
 
@@ -72,7 +65,7 @@ def _gap_at(text_page: pypdfium2.PdfTextPage, line: Line, middle: float) -> Gap 
     return max(gaps, key=lambda gap: gap.right - gap.left, default=None)
 
 
-def _mark(text_page: pypdfium2.PdfTextPage, line: Line, offset: int) -> _Box:
+def _mark(text_page: pypdfium2.PdfTextPage, line: Line, offset: int) -> Box:
     index = pdfium.FPDFText_GetCharIndexFromTextIndex(text_page, line.start + offset)
     return _box(text_page, index, line.turned)
 
@@ -135,19 +128,19 @@ def _joined(before: Line, line: Line) -> Line:
     return replace(before, text=f"{before.text} {line.text}", right=line.right)
 
 
-def _box(text_page: pypdfium2.PdfTextPage, index: int, turned: int) -> _Box:
+def _box(text_page: pypdfium2.PdfTextPage, index: int, turned: int) -> Box:
     """The character's place, turned so that its text stands upright: a page that is shown turned has its text so."""
     box = pdfium.FS_RECTF()
     pdfium.FPDFText_GetLooseCharBox(text_page, index, box)
     match turned:
         case 1:
-            return _Box(-box.top, -box.bottom, box.right, box.left)
+            return Box(-box.top, -box.bottom, box.right, box.left)
         case 2:
-            return _Box(-box.right, -box.left, -box.bottom, -box.top)
+            return Box(-box.right, -box.left, -box.bottom, -box.top)
         case 3:
-            return _Box(box.bottom, box.top, -box.left, -box.right)
+            return Box(box.bottom, box.top, -box.left, -box.right)
         case _:
-            return _Box(box.left, box.right, box.top, box.bottom)
+            return Box(box.left, box.right, box.top, box.bottom)
 
 
 def _is_filled_in(page: pypdfium2.PdfPage) -> bool:

@@ -21,7 +21,7 @@ TURNED = {
 }
 
 
-def shown(size: int, text: str, x: int, y: int, turn: int = 0) -> str:
+def shown(size: int, text: str, x: float, y: int, turn: int = 0) -> str:
     return f"/F1 {size} Tf {' '.join(map(str, TURNED[turn](x, y)))} Tm ({text}) Tj "
 
 
@@ -152,3 +152,17 @@ def test_a_long_document_mends_words_of_which_it_knows_no_part():
     ]
     text = parse(pdf(pages), "a.pdf").blocks[0].text
     assert "null hypothesis of a sub-class" in text
+
+
+ACUTE = r"\302"  # in the encoding of the font
+
+
+def test_accents_that_are_printed_over_their_letters_are_on_them():
+    text = shown(10, "Caf", 50, 700) + shown(10, ACUTE, 66.7, 700) + shown(10, "e at noon", 65.6, 700)
+    assert blocks(page(text)) == [(TEXT, "Café at noon")]
+
+
+def test_an_accent_that_stands_alone_is_kept():
+    assert blocks(page(shown(10, f"The sign {ACUTE} is an accent", 50, 700))) == [
+        (TEXT, "The sign ´ is an accent")
+    ]
