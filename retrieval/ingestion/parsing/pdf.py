@@ -16,6 +16,7 @@ from retrieval.ingestion.parsing.pdf_line import Line
 from retrieval.ingestion.parsing.pdf_lines import lines_of
 
 SCANNED = "No text was found: scanned? Run it through text recognition (OCR) first."
+_DEEPEST = 6  # level of a heading: of many sizes, the largest are those of a cover
 _VOCABULARY = 3000  # words of a document that knows most of those that it uses
 _EDGE = 3  # lines at a page's top and bottom among which repeated headers and footers are looked for
 _HYPHENS = ("\ufffe", "\x02", "\xad", "-", "‐")
@@ -147,7 +148,7 @@ def _style(lines: Sequence[Line]) -> _Style:
     sizes = _sizes(lines)
     body = _body_size(lines)
     larger = sorted((size for size in sizes if size >= 1.15 * body and size > 0), reverse=True)
-    levels = {size: min(level, 4) for level, size in enumerate(larger, 1)}
+    levels = {size: min(level, _DEEPEST) for level, size in enumerate(larger, 1)}
     words = frozenset(word for line in lines for word in line.text.split())
     broken = sum(line.text.count("\ufffe") for line in lines)
     return _Style(levels, words, broken > 0.03 * len(lines))
@@ -201,7 +202,7 @@ def _begins(before: Line, line: Line, levels: dict[float, int]) -> bool:
 
 
 def _level(line: Line, levels: dict[float, int]) -> int:
-    """1 to 4 for what is set larger than the text and is short, else 0."""
+    """From 1 for what is set larger than the text and is short, else 0."""
     if len(line.text) > 150 or not any(char.isalpha() for char in line.text):
         return 0
     return levels.get(_rounded(line.size), 0)

@@ -166,3 +166,14 @@ def test_an_accent_that_stands_alone_is_kept():
     assert blocks(page(shown(10, f"The sign {ACUTE} is an accent", 50, 700))) == [
         (TEXT, "The sign ´ is an accent")
     ]
+
+
+def test_headings_under_a_cover_of_many_sizes_keep_their_depths():
+    sizes = [34, 30, 26, 22, 18, 14]
+    text = "".join(
+        shown(size, f"Set in {size}", 50, 780 - 2 * place)
+        for place, size in zip(range(20, 300, 50), sizes, strict=False)
+    )
+    text += shown(10, "You get 25 days of leave a year and more of them with the years.", 50, 150)
+    levels = [block.level for block in parse(page(text), "a.pdf").blocks if block.kind == HEADING]
+    assert levels == [1, 2, 3, 4, 5, 6]
