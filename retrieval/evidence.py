@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from retrieval.lexical.analysis import as_written, passage_language, passage_terms, query_terms
+from retrieval.lexical.analysis import as_written, compounds, passage_language, passage_terms, query_terms
 from retrieval.passages import Passage, Ranking
 
 THRESHOLD = 0.5
@@ -95,13 +95,23 @@ def _read(question: str, passage: Passage) -> _Read:
     language = passage_language(passage.text, passage.languages)
     head = passage_terms(f"{passage.title}\n{passage.heading}", language)
     terms = head + passage_terms(passage.text, language)
-    wanted = as_written(_wanted(question, language), [terms], language)
+    wanted = set(as_written(_wanted(question, language), [terms], language))
+    for whole, parts in _compounds(question, language):  # said either way, it counts once
+        if whole in terms:
+            wanted -= parts.difference(terms)
+        elif parts.intersection(terms):
+            wanted.discard(whole)
     return _Read(frozenset(wanted), head, terms)
 
 
 @lru_cache(maxsize=64)
 def _wanted(question: str, language: str) -> tuple[str, ...]:
     return tuple(query_terms(question, language))
+
+
+@lru_cache(maxsize=64)
+def _compounds(question: str, language: str) -> tuple[tuple[str, frozenset[str]], ...]:
+    return tuple(compounds(question, language))
 
 
 def _breadth(ranking: Ranking | None) -> float:

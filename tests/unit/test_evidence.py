@@ -124,3 +124,24 @@ def test_a_code_that_no_passage_has_is_not(question):
 def test_a_number_of_the_asker_s_own_does_not_refuse_the_question():
     question, legs = "How many days of annual leave do I get?", CASES["both legs"]
     assert answerability(f"My ticket 4829173: {question}", GOOD, *legs) >= THRESHOLD
+
+
+@pytest.mark.parametrize(
+    ("asked", "written"),
+    [
+        ("Who answers e-mail about leave?", "We answer every email about leave in a day."),
+        ("How do I open/close the gate?", "You open the gate with a key, and close it with a code."),
+        ("Is full-time work asked for?", "We ask for full time work in all offices."),
+    ],
+)
+def test_a_word_of_two_counts_once_however_it_is_written(asked, written):
+    legs = CASES["words alone"]
+    apart = asked.replace("e-mail", "email").replace("/", " and ").replace("full-time", "full time")
+    same = answerability(apart, [passage(written)], *legs)
+    assert answerability(asked, [passage(written)], *legs) == pytest.approx(same)
+
+
+def test_a_word_of_two_that_is_not_there_is_missed():
+    legs = CASES["words alone"]
+    asked = answerability("Does AT&T pay for parking?", [passage(PARKING)], *legs)
+    assert asked < answerability("Do we pay for parking?", [passage(PARKING)], *legs)
