@@ -7,6 +7,7 @@ import { timings } from "./timings.js";
 import { badges, errorText, noticeText } from "./wording.js";
 
 const COPY = "M7 7V3.5h9.5V13H13M3.5 7H13v9.5H3.5z";
+const LONG = 400;
 const AGAIN = "M16 10a6 6 0 1 1-2-4.5M16 2.5V6h-3.5";
 
 export class RunView {
@@ -28,7 +29,9 @@ export class RunView {
     this.status = h("p", { class: "run-status" }, h("span", { class: "dots", "aria-hidden": "true" }), h("span", {}, "Sending the question"));
     this.notices = h("ul", { class: "notices", "aria-label": "About this answer", hidden: true });
     this.foot = h("div", { class: "run-foot", hidden: true });
-    const heading = h("h2", { class: "run-question", id: `question-${this.id}` }, this.question);
+    const long = this.question.length > LONG; // it scrolls by itself, so that its answer is in sight
+    const look = long ? { class: "run-question long", tabindex: 0 } : { class: "run-question" };
+    const heading = h("h2", { ...look, id: `question-${this.id}` }, this.question);
     this.element = h(
       "article",
       { class: "run", "aria-labelledby": heading.id, dataset: { run: this.id, state: "waiting" } },

@@ -7,7 +7,8 @@ from tests.browser.acts import LEAVE, ask, finished
 
 pytestmark = pytest.mark.browser
 
-PHONE = {"width": 360, "height": 740}
+# The narrowest that WCAG asks for, 1.4.10; text on a small phone may well be enlarged.
+PHONE = {"width": 320, "height": 640}
 PAGES = ["/", "/library/", "/ops/", "/accounts/password/"]
 
 # Every control has a name, every id and each region's name is there once, every page has one main landmark, a title and

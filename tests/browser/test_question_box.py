@@ -81,6 +81,13 @@ def test_what_is_too_long_is_said_to_be_and_not_cut_off(page, script):
     expect(page.locator(".run-question")).to_have_text("Why?")
 
 
+def test_the_answer_to_a_very_long_question_is_in_sight(page, script):
+    run = script.asked("Why are there so many days? " * 140)
+    script.accept(run)
+    script.say(run, "delta", text="There are 25.")
+    expect(page.locator(".answer p")).to_be_in_viewport()
+
+
 def test_who_stops_by_keyboard_goes_on_in_the_question_box(page, script):
     run = script.asked()
     script.accept(run)
