@@ -139,7 +139,9 @@ class AskConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         try:
             # Beside each other: the question loses no time, and not one frame goes to who has logged out since.
             found, logged_in = await asyncio.gather(frames(), self._logged_in(), return_exceptions=True)
-            if logged_in is False:
+            if isinstance(logged_in, BaseException):
+                raise logged_in
+            if not logged_in:
                 await self.close(code=NOT_LOGGED_IN)
                 return
             if isinstance(found, BaseException):

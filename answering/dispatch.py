@@ -31,7 +31,6 @@ from .resilience.shedding import Overloaded, Priority
 TRIES = 3
 """Times that a question queues for a place, where 429 is the answer: what is not taken goes back to its queue."""
 
-
 SELDOM = 1.0
 """Seconds between questions from which one that finds out that an upstream is still down asks the other one, too; where
 they come quicker the next one will, and an outage makes no second calls."""

@@ -114,9 +114,8 @@ class RunStore:
         async with self.pool.connection(timeout=self.timeout) as connection:
             cursor = connection.cursor(row_factory=dict_row)
             row = await (await cursor.execute(statements.BEGIN, values)).fetchone()
-            if (
-                row and not row["own"] and row["old_user"] is None
-            ):  # opened by another question in this moment?
+            # Perhaps another question has opened it in this moment.
+            if row and not row["own"] and row["old_user"] is None:
                 row = await (await cursor.execute(statements.BEGIN, values)).fetchone()
         assert row is not None
         scope = narrowed([(pk, slug) for pk, slug in row["scope"]], ask.collections)

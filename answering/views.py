@@ -78,9 +78,8 @@ def _page(request: HttpRequest, current: Conversation | None) -> HttpResponse:
     runs, older = runs_of(current, scope, before=before) if current else ([], "")
     every = "all" in request.GET
     conversations = Conversation.objects.filter(user=request.user.pk).only("id", "title", "updated_at")
-    asked = conversations.filter(
-        by_program=False
-    )  # thousands of a program's would bury what its owner has asked
+    # Thousands of a program's would bury what its owner has asked.
+    asked = conversations.filter(by_program=False)
     listed = list(conversations if every else asked[: CONVERSATIONS_SHOWN + 1])
     context: dict[str, Any] = {
         "section": "ask",
