@@ -5,7 +5,8 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from retrieval.ingestion import storage
+from retrieval import library
+from retrieval.ingestion import indexing, storage
 from retrieval.models import Chunk, Document
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -14,11 +15,12 @@ TEXT = "You get 25 days of annual leave."
 
 
 @pytest.fixture
-def misread(tmp_path):
+def misread():
     """A document of each of two collections, as an earlier version had read them."""
-    (tmp_path / "leave.md").write_text(f"# Leave\n\n{TEXT}\n")
     for slug in ("people", "papers"):
-        call_command("ingest", str(tmp_path), "--collection", slug, verbosity=0, stdout=StringIO())
+        collection = library.create_collection(None, slug)
+        document = library.add(None, collection, "leave.md", [f"# Leave\n\n{TEXT}\n".encode()])
+        indexing.index_document(document.pk)
     Chunk.objects.update(text="Y o u g e t", content_hash="0" * 32)
     return Document.objects.in_bulk()
 
