@@ -1,7 +1,6 @@
 """What is sent, while it comes in: it lies in the folder for temporary files, and that may be full."""
 
 import contextlib
-import logging
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
@@ -10,9 +9,8 @@ from django.core.exceptions import BadRequest
 from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import TemporaryFileUploadHandler
 
-from retrieval.ingestion.storage import FULL, NO_ROOM
-
-logger = logging.getLogger(__name__)
+from retrieval.errors import NoRoom
+from retrieval.ingestion.storage import room
 
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -43,14 +41,12 @@ class ToDisk(TemporaryFileUploadHandler):
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:
         try:
-            yield
-        except OSError as error:
-            if error.errno not in FULL:
-                raise
-            logger.error("no room for a file that is sent: %s", error)
+            with room("a file that is sent"):
+                yield
+        except NoRoom as error:
             with contextlib.suppress(OSError):  # to close it is to write what was held back
                 self.upload_interrupted()
-            raise NoRoomForUpload(NO_ROOM) from error
+            raise NoRoomForUpload(str(error)) from error
 
 
 class Roomed:
@@ -61,11 +57,9 @@ class Roomed:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         try:
-            await self.application(scope, receive, send)
-        except OSError as error:
-            if error.errno not in FULL:
-                raise
-            logger.error("no room for the body of a request: %s", error)
+            with room("the body of a request"):
+                await self.application(scope, receive, send)
+        except NoRoom as error:
             headers = [(b"content-type", b"application/json")]
             await send({"type": "http.response.start", "status": 507, "headers": headers})
-            await send({"type": "http.response.body", "body": refusal(NO_ROOM)})
+            await send({"type": "http.response.body", "body": refusal(str(error))})

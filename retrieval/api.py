@@ -11,10 +11,10 @@ from ninja.errors import HttpError
 from ninja.files import UploadedFile
 
 from retrieval import library, permissions
-from retrieval.errors import CollectionGone, DocumentTooLarge, NoRoom
 from retrieval.ingestion import storage
 from retrieval.ingestion.blocks import megabytes
 from retrieval.models import Collection, Document
+from retrieval.states import REFUSED
 
 router = Router(tags=["documents"])
 
@@ -59,12 +59,8 @@ def add(request: AuthenticatedRequest, file: File[UploadedFile], collection: For
     target = _collection(user, collection)
     try:
         document = library.add(user, target, _checked(file), file.chunks())
-    except DocumentTooLarge as error:
-        raise HttpError(413, str(error)) from error
-    except NoRoom as error:
-        raise HttpError(507, str(error)) from error
-    except CollectionGone as error:
-        raise HttpError(404, str(error)) from error
+    except tuple(REFUSED) as error:
+        raise HttpError(REFUSED[type(error)], str(error)) from error
     return Status(202, _accepted(document))
 
 
@@ -93,10 +89,8 @@ def put(request: AuthenticatedRequest, document_id: UUID, file: File[UploadedFil
     try:
         library.replace(document, _checked(file), file.chunks())
         document.refresh_from_db()
-    except DocumentTooLarge as error:
-        raise HttpError(413, str(error)) from error
-    except NoRoom as error:
-        raise HttpError(507, str(error)) from error
+    except tuple(REFUSED) as error:
+        raise HttpError(REFUSED[type(error)], str(error)) from error
     except Document.DoesNotExist as error:
         raise HttpError(404, "There is no such document.") from error
     return Status(202, _accepted(document))

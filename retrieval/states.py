@@ -1,8 +1,13 @@
 """A document's state as the library page shows it."""
 
+from collections.abc import Mapping
 from typing import Any
 
+from retrieval.errors import CollectionGone, DocumentError, DocumentTooLarge, NoRoom
 from retrieval.models import Document
+
+REFUSED: Mapping[type[DocumentError], int] = {DocumentTooLarge: 413, NoRoom: 507, CollectionGone: 404}
+"""HTTP's status for what cannot be kept."""
 
 _SAID = {
     Document.Status.QUEUED: "Waiting",

@@ -20,18 +20,16 @@ from django.views.decorators.http import require_GET, require_POST
 
 from retrieval import library as keeping
 from retrieval import permissions
-from retrieval.errors import CollectionGone, DocumentTooLarge, NoRoom
+from retrieval.errors import CollectionGone
 from retrieval.finding import STATES, wanted
 from retrieval.forms import CollectionForm, MoveForm, ReplaceForm, UploadForm
 from retrieval.ingestion import storage
 from retrieval.models import Chunk, Collection, Document
 from retrieval.rendering import to_html
-from retrieval.states import document_state, said
+from retrieval.states import REFUSED, document_state, said
 
 DOCUMENTS_A_PAGE = 100
 CHUNKS_A_PAGE = 200
-
-STATUSES = {DocumentTooLarge: 413, NoRoom: 507, CollectionGone: 404}
 
 View = Callable[..., HttpResponse]
 
@@ -140,9 +138,9 @@ def upload(request: HttpRequest) -> HttpResponse:
     for file in form.cleaned_data["file"]:
         try:
             added.append(keeping.add(_user(request), collection, _name(file), file.chunks()))
-        except (DocumentTooLarge, NoRoom, CollectionGone) as error:
+        except tuple(REFUSED) as error:
             if wants_json:
-                return _refused(request, str(error), wants_json, STATUSES[type(error)])
+                return _refused(request, str(error), wants_json, REFUSED[type(error)])
             messages.error(request, f"{file.name}: {error}")
     if wants_json:
         return JsonResponse({"documents": [document_state(each) for each in added]}, status=202)
@@ -216,7 +214,7 @@ def replace(request: HttpRequest, pk: UUID) -> HttpResponse:
     file = form.cleaned_data["file"]
     try:
         keeping.replace(document, _name(file), file.chunks())
-    except (DocumentTooLarge, NoRoom) as error:
+    except tuple(REFUSED) as error:
         messages.error(request, f"{file.name}: {error}")
     return _back(request, document.collection)
 

@@ -26,8 +26,8 @@ from retrieval.models import Document
 logger = logging.getLogger(__name__)
 
 _DRAFT = "draft-"
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-NO_ROOM = "There is no room left on the server. Who runs it must make some."
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NO_ROOM = "There is no room left on the server. Who runs it must make some."
 _DRAFT_SECONDS = 3600
 
 
@@ -55,11 +55,11 @@ def _root() -> Path:
 def stored(pieces: Iterable[bytes]) -> Iterator[Stored]:
     """Stores the pieces as one file; a document that refers to it must be saved within the context, which
     is one transaction. Raises DocumentTooLarge, NoRoom."""
-    with _room():
+    with room("a document's file"):
         _root().mkdir(mode=0o700, parents=True, exist_ok=True)
         handle, draft = tempfile.mkstemp(prefix=_DRAFT, dir=_root())
     try:
-        with _room(), os.fdopen(handle, "wb") as file:
+        with room("a document's file"), os.fdopen(handle, "wb") as file:
             made = _write(file, pieces)
         with transaction.atomic():
             _lock(made.content_hash)
@@ -72,14 +72,15 @@ def stored(pieces: Iterable[bytes]) -> Iterator[Stored]:
 
 
 @contextlib.contextmanager
-def _room() -> Iterator[None]:
+def room(what: str) -> Iterator[None]:
+    """Around what is written to a disk. A full one is no bug: raises NoRoom, and logs for `what`."""
     try:
         yield
     except OSError as error:
-        if error.errno not in FULL:
+        if error.errno not in _FULL:
             raise
-        logger.error("no room for a document's file: %s", error)
-        raise NoRoom(NO_ROOM) from error
+        logger.error("no room for %s: %s", what, error)
+        raise NoRoom(_NO_ROOM) from error
 
 
 def _write(to: BinaryIO, pieces: Iterable[bytes]) -> Stored:

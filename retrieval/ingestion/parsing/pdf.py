@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -97,7 +97,7 @@ def _running_heads(pages: Sequence[list[Line]]) -> set[str]:
     """The keys of lines at the top or the foot of two pages or more, such as the name of a chapter, that bear the
     number of their page."""
     ahead = _numbered_ahead(pages)
-    body = _body_size([line for lines in pages for line in lines])
+    body = _commonest(_sizes(line for lines in pages for line in lines))
     bearing = (line for lines in pages for line in {lines[0], lines[-1]} if ahead in _ahead(line))
     times = Counter(_key(line) for line in bearing if _rounded(line.size) <= body)
     return {key for key, seen in times.items() if seen > 1 and key.strip()}
@@ -146,7 +146,7 @@ class _Style:
 
 def _style(lines: Sequence[Line]) -> _Style:
     sizes = _sizes(lines)
-    body = _body_size(lines)
+    body = _commonest(sizes)
     larger = sorted((size for size in sizes if size >= 1.15 * body and size > 0), reverse=True)
     levels = {size: min(level, _DEEPEST) for level, size in enumerate(larger, 1)}
     words = frozenset(word for line in lines for word in line.text.split())
@@ -154,7 +154,7 @@ def _style(lines: Sequence[Line]) -> _Style:
     return _Style(levels, words, broken > 0.03 * len(lines))
 
 
-def _sizes(lines: Sequence[Line]) -> Counter[float]:
+def _sizes(lines: Iterable[Line]) -> Counter[float]:
     """How much text there is in each size."""
     sizes: Counter[float] = Counter()
     for line in lines:
@@ -162,8 +162,7 @@ def _sizes(lines: Sequence[Line]) -> Counter[float]:
     return sizes
 
 
-def _body_size(lines: Sequence[Line]) -> float:
-    sizes = _sizes(lines)
+def _commonest(sizes: Counter[float]) -> float:
     return sizes.most_common(1)[0][0] if sizes else 0.0
 
 

@@ -75,7 +75,7 @@ class Command(BaseCommand):
             if collection is None:
                 raise CommandError(f"There is no collection {slug!r}.")
             wanted = wanted.filter(collection=collection)
-        documents = list(wanted.order_by("created_at", "pk"))
+        documents = list(wanted.only("pk").order_by("created_at", "pk"))
         keys = [document.pk for document in documents]
         follow = wait_for if worker_runs() else index_here
         with progress("Reading", quiet) as bar:
