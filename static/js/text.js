@@ -28,7 +28,7 @@ export function excerpt(text, marks, { around = 60, most = 320 } = {}) {
   let at = 0;
   for (const [start, end] of ranges) {
     if (shown >= most) break;
-    const from = Math.max(at, wordStart(points, start - around));
+    const from = Math.max(at, contextStart(points, start - around, start));
     if (from > at) parts.push({ text: at ? " … " : "… ", marked: false });
     if (start > from) parts.push({ text: points.slice(from, start).join(""), marked: false });
     parts.push({ text: points.slice(start, end).join(""), marked: true });
@@ -66,9 +66,12 @@ function normalised(marks, length) {
   return joined;
 }
 
-function wordStart(points, index) {
-  if (index <= 0) return 0;
-  let at = index;
-  while (at < points.length && !/\s/.test(points[at])) at += 1;
-  return Math.min(at + 1, points.length);
+// Where what stands before a marked sentence begins to be shown: the first paragraph or sentence that begins at `index` or
+// after it. Half a sentence says little.
+function contextStart(points, index, start) {
+  for (let at = Math.max(0, index); at < start; at += 1) {
+    const before = points.slice(Math.max(0, at - 2), at).join("");
+    if (!at || before === "\n\n" || /[.!?。！？]\s$/.test(before)) return at;
+  }
+  return start;
 }

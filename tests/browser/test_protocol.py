@@ -213,6 +213,17 @@ def test_a_table_in_a_source_is_shown_without_its_rule(page, script):
     expect(page.locator(".source-text")).to_have_text("Occasion | Days Wedding | 2")
 
 
+def test_a_source_is_cut_between_sentences(page, script):
+    run = script.asked()
+    script.accept(run)
+    point = "Joiners get one twelfth a month."
+    cut = "What was agreed before this handbook came stays as it is for those it was agreed with. "
+    text = f"{cut}The leave year\n\nIt runs from 1 January. {point}\n\nAnd more."
+    marks = [[text.index(point), text.index(point) + len(point)]]
+    script.say(run, "citations", route="hybrid", final=True, passages=[passage(1, text, marks)])
+    expect(page.locator(".source-text")).to_have_text(f"… The leave year It runs from 1 January. {point} …")
+
+
 def test_an_answer_from_right_to_left_runs_that_way(page, script):
     run = script.asked()
     script.accept(run)
