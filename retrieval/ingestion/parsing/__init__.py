@@ -12,9 +12,10 @@ from retrieval.ingestion.blocks import Limits, ParsedDocument, megabytes, one_li
 from retrieval.ingestion.parsing.detection import Kind, detect, is_html, refuse_mail
 from retrieval.ingestion.parsing.docx import parse_docx
 from retrieval.ingestion.parsing.encodings import decode
+from retrieval.ingestion.parsing.epub import parse_epub
 from retrieval.ingestion.parsing.html import parse_html
 from retrieval.ingestion.parsing.markdown import parse_markdown
-from retrieval.ingestion.parsing.opendocument import parse_epub, parse_opendocument
+from retrieval.ingestion.parsing.opendocument import parse_opendocument
 from retrieval.ingestion.parsing.pdf import parse_pdf
 from retrieval.ingestion.parsing.pptx import parse_pptx
 from retrieval.ingestion.parsing.records import is_xml, parse_records
@@ -79,7 +80,7 @@ def _parse_text(text: str, suffix: str, limits: Limits) -> ParsedDocument:
     if suffix in _MARKDOWN_NAMES:
         return parse_markdown(text)
     if is_xml(beginning):
-        return parse_records(text)
+        return parse_records(text, limits)
     if is_html(beginning, suffix):
         return parse_html(text)
     refuse_mail(beginning)

@@ -68,7 +68,7 @@ class Numbering:
 
         def number(place: re.Match[str]) -> str:
             at = int(place[1]) - 1
-            return _formed(counts[at] or 0, found.levels.get(at, _Level()).form)
+            return formed(counts[at] or 0, found.levels.get(at, _Level()).form)
 
         return " ".join(_PLACE.sub(number, shown.text).split())
 
@@ -114,7 +114,7 @@ def value(element: etree._Element, path: str) -> str:
     return "" if found is None else found.get(f"{W}val", "")
 
 
-def _formed(number: int, form: str) -> str:
+def formed(number: int, form: str) -> str:
     match form:
         case "lowerLetter" | "upperLetter" if number > 0:
             text = chr(ord("a") + (number - 1) % 26) * ((number - 1) // 26 + 1)

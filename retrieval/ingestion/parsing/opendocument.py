@@ -1,122 +1,111 @@
-"""OpenDocument (ODT, ODS, ODP) and EPUB: zip files of XML and HTML."""
+"""OpenDocument (ODT, ODS, ODP): zip files of XML, or one file of XML with all in it."""
 
 import posixpath
-import urllib.parse
-from collections.abc import Iterator
 
 from lxml import etree
 
-from retrieval.errors import DocumentDamaged, DocumentEncrypted
-from retrieval.ingestion.blocks import (
-    HEADING,
-    ITEM,
-    TEXT,
-    Block,
-    Limits,
-    ParsedDocument,
-    one_line,
-    table_block,
-    tidy,
-)
+from retrieval.errors import DocumentDamaged, DocumentEncrypted, DocumentUnsupported
+from retrieval.ingestion.blocks import HEADING, Block, Limits, ParsedDocument, one_line
+from retrieval.ingestion.parsing import odf_names as odf
 from retrieval.ingestion.parsing.archive import Archive
-from retrieval.ingestion.parsing.encodings import decode
-from retrieval.ingestion.parsing.html import parse_html
+from retrieval.ingestion.parsing.odf_sheets import Sheets
+from retrieval.ingestion.parsing.odf_slides import slides
+from retrieval.ingestion.parsing.odf_styles import Styles, styles_of
+from retrieval.ingestion.parsing.odf_text import Reader
+from retrieval.ingestion.parsing.sheets import warnings
 from retrieval.ingestion.parsing.xml import parse_xml
 
-_OFFICE = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}"
-_TEXT = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}"
-_TABLE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
-_DRAW = "{urn:oasis:names:tc:opendocument:xmlns:drawing:1.0}"
-_DC = "{http://purl.org/dc/elements/1.1/}"
-_CONTAINER = "{urn:oasis:names:tc:opendocument:xmlns:container}"
-_OPF = "{http://www.idpf.org/2007/opf}"
-_SKIPPED = {f"{_TEXT}tracked-changes", f"{_OFFICE}annotation", f"{_TEXT}table-of-content"}
-_MOST_REPEATS = 100
+_STYLES, _AUTOMATIC = f"{odf.OFFICE}styles", f"{odf.OFFICE}automatic-styles"
+_MANIFEST = "META-INF/manifest.xml"
 
 
 def parse_opendocument(data: bytes, media_type: str, limits: Limits) -> ParsedDocument:
     archive = Archive(data, limits)
-    if "META-INF/manifest.xml" in archive.names and b"encryption-data" in archive.read(
-        "META-INF/manifest.xml"
-    ):
+    if _MANIFEST in archive.names and b"encryption-data" in archive.read(_MANIFEST):
         raise DocumentEncrypted("The file is protected by a password. Save it without one and try again.")
-    body = parse_xml(archive.read("content.xml")).find(f"{_OFFICE}body")
-    if body is None:
-        raise DocumentDamaged("The file is damaged: it has no body.")
-    title = ""
-    if "meta.xml" in archive.names:
-        title = one_line(
-            next(parse_xml(archive.read("meta.xml")).iter(f"{_DC}title"), etree.Element("x")).text or ""
-        )
-    blocks = tuple(_blocks(body, 0))
-    return ParsedDocument(title, blocks, media_type)
+    content = parse_xml(archive.read("content.xml"))
+    styles = parse_xml(archive.read("styles.xml")) if "styles.xml" in archive.names else None
+    meta = parse_xml(archive.read("meta.xml")) if "meta.xml" in archive.names else None
+    return _Parts(archive, content, styles, meta).parsed(media_type, limits)
 
 
-def _blocks(parent: etree._Element, depth: int) -> Iterator[Block]:
-    for child in parent:
-        if child.tag in _SKIPPED:
-            continue
-        if child.tag == f"{_TEXT}h":
-            level = child.get(f"{_TEXT}outline-level", "1")
-            if text := one_line(_plain(child)):
-                yield Block(HEADING, text, level=int(level) if level.isdigit() else 1)
-        elif child.tag == f"{_TEXT}p":
-            if text := tidy(_plain(child)):
-                yield (
-                    Block(ITEM, f"{'  ' * (depth - 1)}- {text}", level=depth) if depth else Block(TEXT, text)
-                )
-        elif child.tag == f"{_TABLE}table":
-            yield from _table(child)
-        else:
-            yield from _blocks(child, depth + 1 if child.tag == f"{_TEXT}list" else depth)
+def is_flat(root: etree._Element) -> bool:
+    return bool(root.tag == f"{odf.OFFICE}document")
 
 
-def _table(table: etree._Element) -> Iterator[Block]:
-    rows = []
-    for row in table.iter(f"{_TABLE}table-row"):
-        cells: list[str] = []
-        for cell in row.iterchildren(f"{_TABLE}table-cell", f"{_TABLE}covered-table-cell"):
-            times = cell.get(f"{_TABLE}number-columns-repeated", "1")
-            text = "\n".join(_plain(part) for part in cell.iter(f"{_TEXT}p"))
-            cells += [text] * min(int(times) if times.isdigit() else 1, _MOST_REPEATS)
-        rows.append(cells)
-    if block := table_block(rows):
-        name = one_line(table.get(f"{_TABLE}name", ""))
-        if table.getparent() is not None and table.getparent().tag == f"{_OFFICE}spreadsheet" and name:
-            yield Block(HEADING, name, level=1)
-        yield block
+def parse_flat(root: etree._Element, limits: Limits) -> ParsedDocument:
+    """A document that is one file of XML (FODT, FODS, FODP)."""
+    media_type = root.get(f"{odf.OFFICE}mimetype", "application/vnd.oasis.opendocument.text")
+    return _Parts(None, root, root, root).parsed(media_type, limits)
 
 
-def _plain(element: etree._Element) -> str:
-    parts = [element.text or ""]
-    for child in element:
-        if child.tag == f"{_TEXT}s":
-            parts.append(" ")
-        elif child.tag in {f"{_TEXT}tab", f"{_TEXT}line-break"}:
-            parts.append("\t" if child.tag.endswith("tab") else "\n")
-        elif child.tag not in _SKIPPED:
-            parts.append(_plain(child))
-        parts.append(child.tail or "")
-    return "".join(parts)
+class _Parts:
+    def __init__(
+        self,
+        archive: Archive | None,
+        content: etree._Element,
+        styles: etree._Element | None,
+        meta: etree._Element | None,
+    ) -> None:
+        self.archive = archive
+        self.content, self.styles, self.meta = content, styles, meta
 
+    def parsed(self, media_type: str, limits: Limits) -> ParsedDocument:
+        body = self.content.find(f"{odf.OFFICE}body")
+        if body is None:
+            raise DocumentDamaged("The file is damaged: it has no body.")
+        styles = self._styles(self.content)
+        reader = Reader(styles, self._object)
+        if (text := body.find(f"{odf.OFFICE}text")) is not None:
+            blocks = list(reader.blocks(text))
+            title = reader.title or self._stated_title()
+            return ParsedDocument(title, (*blocks, *self._sides(blocks)), media_type)
+        if (book := body.find(f"{odf.OFFICE}spreadsheet")) is not None:
+            # A chart on a sheet repeats its figures.
+            sheets = Sheets(Reader(styles, lambda _: None), limits)
+            blocks = list(sheets.blocks(book))
+            told = warnings(sheets.wide, sheets.hidden)
+            return ParsedDocument(self._stated_title(), tuple(blocks), media_type, warnings=told)
+        if (show := body.find(f"{odf.OFFICE}presentation")) is not None:
+            blocks = list(slides(reader, show))
+            first = next((block.text for block in blocks if block.kind == HEADING), "")
+            pages = len(show.findall(f"{odf.DRAW}page"))
+            return ParsedDocument(self._stated_title() or first, tuple(blocks), media_type, pages)
+        raise DocumentUnsupported("Such OpenDocument files are not read. Save it as PDF and try again.")
 
-def parse_epub(data: bytes, limits: Limits) -> ParsedDocument:
-    """The book's chapters in the order in which it is read."""
-    archive = Archive(data, limits)
-    if "META-INF/encryption.xml" in archive.names and b"EncryptedData" in archive.read(
-        "META-INF/encryption.xml"
-    ):
-        raise DocumentEncrypted("The book is protected against copying and cannot be read.")
-    container = parse_xml(archive.read("META-INF/container.xml"))
-    package_name = next(container.iter(f"{_CONTAINER}rootfile"), etree.Element("x")).get("full-path", "")
-    package = parse_xml(archive.read(package_name))
-    folder = posixpath.dirname(package_name)
-    places = {item.get("id"): item.get("href", "") for item in package.iter(f"{_OPF}item")}
-    blocks: list[Block] = []
-    for reference in package.iter(f"{_OPF}itemref"):
-        place = urllib.parse.unquote(places.get(reference.get("idref"), ""))
-        name = posixpath.normpath(posixpath.join(folder, place))
-        if place and name in archive.names:
-            blocks.extend(parse_html(decode(archive.read(name))).blocks)
-    title = one_line(next(package.iter(f"{_DC}title"), etree.Element("x")).text or "")
-    return ParsedDocument(title, tuple(blocks), "application/epub+zip")
+    def _styles(self, automatic: etree._Element) -> Styles:
+        """Those of the content and those of page headers have names of their own."""
+        common = self.styles.find(_STYLES) if self.styles is not None else None
+        own = automatic.find(_AUTOMATIC)
+        return styles_of(container for container in (common, own) if container is not None)
+
+    def _sides(self, blocks: list[Block]) -> list[Block]:
+        """The headers and footers of the pages, at the end."""
+        masters = self.styles.find(f"{odf.OFFICE}master-styles") if self.styles is not None else None
+        if self.styles is None or masters is None:
+            return []
+        seen = {block.text for block in blocks}
+        found: list[Block] = []
+        for block in Reader(self._styles(self.styles), self._object).aside(masters):
+            if block.text not in seen and any(char.isalpha() for char in block.text):
+                seen.add(block.text)
+                found.append(block)
+        return found
+
+    def _stated_title(self) -> str:
+        found = next(self.meta.iter(f"{odf.DC}title"), None) if self.meta is not None else None
+        return one_line(found.text or "") if found is not None else ""
+
+    def _object(self, element: etree._Element) -> etree._Element | None:
+        """What an embedded object holds: it stands in the element itself, or in a part of its own."""
+        stated = element.get(f"{odf.XLINK}href", "")
+        if not stated:
+            return element[0] if len(element) else None
+        place = posixpath.normpath(stated).lstrip("/")
+        name = f"{place}/content.xml"
+        if self.archive is None or name not in self.archive.names:
+            return None
+        try:
+            return parse_xml(self.archive.read(name))
+        except DocumentDamaged:  # the text beside it is still to be had
+            return None

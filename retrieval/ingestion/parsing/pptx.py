@@ -19,10 +19,12 @@ from retrieval.ingestion.blocks import (
     tidy,
 )
 from retrieval.ingestion.parsing.archive import Archive
+from retrieval.ingestion.parsing.placing import in_reading_order
 from retrieval.ingestion.parsing.xml import parse_xml
 
 _MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
 _DEEPEST = 20
+_MILLIMETRE = 36_000  # in English metric units
 _DIAGRAM = "{http://schemas.openxmlformats.org/drawingml/2006/diagram}"
 _DRAWING = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 _RELATIONS = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
@@ -57,11 +59,15 @@ def _slide(slide: Any, number: int) -> Iterator[Block]:
 
 def _shapes(shapes: Any, depth: int) -> Iterator[Any]:
     """The shapes from top to bottom and left to right, groups opened."""
-    for shape in sorted(shapes, key=lambda shape: (shape.top or 0, shape.left or 0)):
+    for shape in in_reading_order(shapes, _place):
         if shape.shape_type == MSO_SHAPE_TYPE.GROUP and depth:
             yield from _shapes(shape.shapes, depth - 1)
         else:
             yield shape
+
+
+def _place(shape: Any) -> tuple[float, float]:
+    return (shape.top or 0) / _MILLIMETRE, (shape.left or 0) / _MILLIMETRE
 
 
 def _shape(shape: Any, number: int) -> Iterator[Block]:

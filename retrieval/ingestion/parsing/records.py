@@ -5,11 +5,12 @@ from collections.abc import Iterator
 
 from lxml import etree
 
-from retrieval.ingestion.blocks import TEXT, Block, ParsedDocument, tidy
+from retrieval.ingestion.blocks import TEXT, Block, Limits, ParsedDocument, tidy
+from retrieval.ingestion.parsing.opendocument import is_flat, parse_flat
 from retrieval.ingestion.parsing.xml import parse_xml
 
 _DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>", re.IGNORECASE)
-_PAGE = re.compile(r"<(?:\w+:)?(?:html|svg)\b", re.IGNORECASE)
+_PAGE = re.compile(r"<(?:\w+:)?(?:html|svg)[\s>]", re.IGNORECASE)
 _MOST_DEPTH = 100
 
 
@@ -18,8 +19,10 @@ def is_xml(beginning: str) -> bool:
     return bool(_DECLARATION.match(beginning.lstrip("\ufeff"))) and not _PAGE.search(beginning)
 
 
-def parse_records(text: str) -> ParsedDocument:
+def parse_records(text: str, limits: Limits) -> ParsedDocument:
     root = parse_xml(_DECLARATION.sub("", text.lstrip("\ufeff"), count=1).encode("utf-8", "replace"))
+    if is_flat(root):
+        return parse_flat(root, limits)
     return ParsedDocument("", tuple(_blocks(root, _MOST_DEPTH)), "application/xml")
 
 

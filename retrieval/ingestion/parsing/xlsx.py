@@ -14,10 +14,10 @@ from openpyxl.utils.exceptions import InvalidFileException
 from retrieval.errors import DocumentDamaged, DocumentTooLarge
 from retrieval.ingestion.blocks import HEADING, Block, Limits, ParsedDocument, one_line, table_block
 from retrieval.ingestion.parsing.archive import Archive
+from retrieval.ingestion.parsing.sheets import COLUMNS, warnings
 from retrieval.ingestion.parsing.xlsx_notes import notes
 
 _MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-_COLUMNS = 500
 # `[$€-407]`, `"EUR"`, `€`; a dollar in brackets begins a currency, or else a country.
 _CURRENCY = re.compile(r'\[\$([^\]-]+)[^\]]*\]|"(\s*(?:[€$£¥]|[A-Z]{3})\s*)"|([€£¥]|(?<!\[)\$)')
 
@@ -39,7 +39,7 @@ def parse_xlsx(data: bytes, limits: Limits) -> ParsedDocument:
         if sheet in hidden:
             continue
         sheet.reset_dimensions()  # a stated size may be wrong, and be 16,384 columns wide
-        rows = list(_rows(sheet.iter_rows(max_col=_COLUMNS + 1), left))
+        rows = list(_rows(sheet.iter_rows(max_col=COLUMNS + 1), left))
         left -= len(rows)
         characters -= sum(len(cell) for row in rows for cell in row)
         if left < 0:
@@ -48,19 +48,15 @@ def parse_xlsx(data: bytes, limits: Limits) -> ParsedDocument:
             )
         if characters < 0:
             raise DocumentTooLarge(f"The workbook has more than {limits.characters:,} characters of text.")
-        if any(row[_COLUMNS:] and row[_COLUMNS] for row in rows):
+        if any(row[COLUMNS:] and row[COLUMNS] for row in rows):
             wide.append(one_line(sheet.title))
-        block = table_block([row[:_COLUMNS] for row in rows])
+        block = table_block([row[:COLUMNS] for row in rows])
         found = [*([block] if block else []), *notes(archive, sheet._worksheet_path)]
         if found:
             blocks += [Block(HEADING, one_line(sheet.title), level=1), *found]
     title = one_line(book.properties.title or "") if book.properties else ""
-    told = {
-        f"Only the first {_COLUMNS} columns were read of": wide,
-        "Hidden sheets were left out": [one_line(sheet.title) for sheet in hidden],
-    }
-    warnings = tuple(f"{note}: {_listed(sheets)}." for note, sheets in told.items() if sheets)
-    return ParsedDocument(title, tuple(blocks), _MEDIA_TYPE, warnings=warnings)
+    told = warnings(wide, [one_line(sheet.title) for sheet in hidden])
+    return ParsedDocument(title, tuple(blocks), _MEDIA_TYPE, warnings=told)
 
 
 def _book(data: bytes) -> Workbook:
@@ -70,10 +66,6 @@ def _book(data: bytes) -> Workbook:
     except (InvalidFileException, KeyError, ValueError, TypeError) as error:
         raise DocumentDamaged("The workbook is damaged: it cannot be opened.") from error
     return reader.wb
-
-
-def _listed(sheets: list[str]) -> str:
-    return ", ".join(sheets[:5]) + (" …" if len(sheets) > 5 else "")
 
 
 def _rows(rows: Iterable[tuple[Any, ...]], most: int) -> Iterator[list[str]]:

@@ -6,6 +6,7 @@ import pptx
 from pptx.opc.package import Part
 from pptx.opc.packuri import PackURI
 from pptx.oxml import parse_xml
+from pptx.util import Inches
 
 from retrieval.ingestion.parsing import parse
 
@@ -53,3 +54,12 @@ def test_the_points_of_a_smartart_are_read():
     )
     slide.shapes._spTree.append(parse_xml(frame))
     assert texts(made) == ["- Plan", "- Build"]
+
+
+def test_shapes_side_by_side_are_read_from_left_to_right():
+    made = pptx.Presentation()
+    slide = made.slides.add_slide(made.slide_layouts[6])
+    for left, top, text in ((5, 1.0, "right"), (1, 1.02, "left"), (1, 3, "below")):
+        box = slide.shapes.add_textbox(Inches(left), Inches(top), Inches(2), Inches(0.5))
+        box.text_frame.text = text
+    assert texts(made) == ["left", "right", "below"]

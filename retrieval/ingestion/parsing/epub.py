@@ -1,0 +1,39 @@
+"""EPUB: a zip file of HTML, in the order in which it is read."""
+
+import posixpath
+import urllib.parse
+
+from lxml import etree
+
+from retrieval.errors import DocumentEncrypted
+from retrieval.ingestion.blocks import Block, Limits, ParsedDocument, one_line
+from retrieval.ingestion.parsing.archive import Archive
+from retrieval.ingestion.parsing.encodings import decode
+from retrieval.ingestion.parsing.html import parse_html
+from retrieval.ingestion.parsing.xml import parse_xml
+
+_DC = "{http://purl.org/dc/elements/1.1/}"
+_CONTAINER = "{urn:oasis:names:tc:opendocument:xmlns:container}"
+_OPF = "{http://www.idpf.org/2007/opf}"
+
+
+def parse_epub(data: bytes, limits: Limits) -> ParsedDocument:
+    """The book's chapters in the order in which it is read."""
+    archive = Archive(data, limits)
+    if "META-INF/encryption.xml" in archive.names and b"EncryptedData" in archive.read(
+        "META-INF/encryption.xml"
+    ):
+        raise DocumentEncrypted("The book is protected against copying and cannot be read.")
+    container = parse_xml(archive.read("META-INF/container.xml"))
+    package_name = next(container.iter(f"{_CONTAINER}rootfile"), etree.Element("x")).get("full-path", "")
+    package = parse_xml(archive.read(package_name))
+    folder = posixpath.dirname(package_name)
+    places = {item.get("id"): item.get("href", "") for item in package.iter(f"{_OPF}item")}
+    blocks: list[Block] = []
+    for reference in package.iter(f"{_OPF}itemref"):
+        place = urllib.parse.unquote(places.get(reference.get("idref"), ""))
+        name = posixpath.normpath(posixpath.join(folder, place))
+        if place and name in archive.names:
+            blocks.extend(parse_html(decode(archive.read(name))).blocks)
+    title = one_line(next(package.iter(f"{_DC}title"), etree.Element("x")).text or "")
+    return ParsedDocument(title, tuple(blocks), "application/epub+zip")
