@@ -6,6 +6,20 @@ _MOST = 1000  # columns or rows that a cell may span, as browsers have it
 _MAKER = BeautifulSoup("", "lxml")
 
 
+def straighten(table: Tag) -> None:
+    """Leaves nothing but rows in a table, the first of them first: what stands before it or around its rows (names of
+    columns, bodies) hides from the converter which is its header. Its caption stands above it."""
+    for foot in table.find_all("tfoot"):
+        table.append(foot.extract())
+    for caption in table.find_all("caption"):
+        caption.name = "p"
+        table.insert_before(caption.extract())
+    for column in table.find_all("col"):
+        column.unwrap()
+    for around in table.find_all(["colgroup", "thead", "tbody", "tfoot"]):
+        around.unwrap()
+
+
 def align(table: Tag) -> None:
     """Puts an empty cell where one from above reaches down, else what follows stands under another's heading."""
     reaching: dict[int, int] = {}  # column -> rows that a cell above still takes

@@ -83,5 +83,8 @@ def as_commonmark(html: str) -> tuple[str, str]:
     soup = BeautifulSoup(html, "lxml")
     title = one_line(soup.title.get_text()) if soup.title else ""
     # Escaped, so that what a reader sees as `<main>`, `# 1` or `a | b` is not taken for a mark.
-    converter = _Converter(heading_style="ATX", bullets="-", strip=["img"], escape_misc=True)
+    # `wrap` to no width: the ends of the source's lines are no more than spaces.
+    converter = _Converter(
+        heading_style="ATX", bullets="-", strip=["img"], escape_misc=True, wrap=True, wrap_width=None
+    )
     return title, clean(converter.convert_soup(seen(soup)))

@@ -5,7 +5,7 @@ import warnings
 
 from bs4 import BeautifulSoup, Comment, MarkupResemblesLocatorWarning, Tag, XMLParsedAsHTMLWarning
 
-from retrieval.ingestion.parsing.grid import align
+from retrieval.ingestion.parsing.grid import align, straighten
 
 _UNSEEN = [
     "script",
@@ -45,6 +45,7 @@ _BARS = {
     "breadcrumbs",
     "footer",
 }
+_CONTENTS = re.compile(r"MsoToc\d$")  # of lines that Word writes for the table of contents
 _WAYS = {"prev", "previous", "next", "up", "home", "start", "top", "contents", "index"}
 _KEYS = set("pnuh")  # of links to the page before, after and above this one, and to the first
 _MOST_OF_A_BAR = 0.3
@@ -70,6 +71,8 @@ def _strip(body: Tag) -> None:
     place things."""
     for comment in body.find_all(string=lambda found: isinstance(found, Comment)):
         comment.extract()
+    for line in body.find_all("p", class_=_CONTENTS):
+        line.extract()
     for tag in body.find_all(_UNSEEN):
         if not _holds_all(tag, body):
             tag.extract()
@@ -79,12 +82,11 @@ def _strip(body: Tag) -> None:
         if hidden and not _holds_all(tag, body):
             tag.extract()
     _strip_bars(body)
-    for foot in body.find_all("tfoot"):
-        foot.name = "tbody"  # else its first row is taken for another header
     for table in body.find_all("table"):
         if _is_layout(table):
             _unframe(table)
         else:
+            straighten(table)
             align(table)
 
 

@@ -174,3 +174,37 @@ def test_a_note_aside_in_an_article_is_kept_and_a_list_of_links_is_not():
     links = "<aside><a href='1'>Pay</a> <a href='2'>Travel</a></aside>"
     body = f"<article><h1>Leave</h1><p>25 days.</p><aside>Ask in time.</aside>{links}</article>"
     assert blocks(body) == [(HEADING, "Leave"), (TEXT, "25 days."), (TEXT, "Ask in time.")]
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "<colgroup><col width=9><col></colgroup><tr><td>City</td><td>Rate</td></tr><tr><td>Rome</td><td>9</td></tr>",
+        "<col><tr><td>City</td><td>Rate</td></tr><tbody><tr><td>Rome</td><td>9</td></tr></tbody>",
+        "<tbody><tr><td>City</td><td>Rate</td></tr></tbody><tbody><tr><td>Rome</td><td>9</td></tr></tbody>",
+        "<thead><tr><td>City</td><th>Rate</th></tr></thead><tr><td>Rome</td><td>9</td></tr>",
+        "<tfoot><tr><td>Rome</td><td>9</td></tr></tfoot><tbody><tr><td>City</td><td>Rate</td></tr></tbody>",
+    ],
+)
+def test_the_first_row_is_the_header_whatever_stands_around_the_rows(table):
+    assert blocks(f"<table>{table}</table>") == [(TABLE, "| City | Rate |\n| --- | --- |\n| Rome | 9 |")]
+
+
+def test_a_caption_stands_above_its_table():
+    rows = "<tr><td>City</td><td>Rate</td></tr><tr><td>Rome</td><td>9</td></tr>"
+    assert blocks(f"<table><caption>Rates</caption>{rows}</table>") == [
+        (TEXT, "Rates"),
+        (TABLE, "| City | Rate |\n| --- | --- |\n| Rome | 9 |"),
+    ]
+
+
+def test_the_lines_of_the_source_are_none_of_the_page():
+    page = "<p>The limit is\n1<i></i>. of May,\n- as agreed -\nand no later.</p>"
+    assert blocks(page) == [(TEXT, "The limit is 1. of May, - as agreed - and no later.")]
+
+
+def test_the_table_of_contents_that_word_writes_is_left_out():
+    assert blocks("<p class=MsoToc1>1 Scope 3</p><h1>1 Scope</h1><p>All.</p>") == [
+        (HEADING, "1 Scope"),
+        (TEXT, "All."),
+    ]
