@@ -14,6 +14,7 @@ from retrieval.ingestion.blocks import HEADING, ITEM, TEXT, Block, Limits, Parse
 from retrieval.ingestion.parsing import ocr
 from retrieval.ingestion.parsing.pdf_line import Line
 from retrieval.ingestion.parsing.pdf_lines import lines_of
+from retrieval.ingestion.parsing.pdf_tags import Tags
 
 SCANNED = "No text was found: scanned? Run it through text recognition (OCR) first."
 _DEEPEST = 6  # level of a heading: of many sizes, the largest are those of a cover
@@ -21,9 +22,14 @@ _VOCABULARY = 3000  # words of a document that knows most of those that it uses
 _EDGE = 3  # lines at a page's top and bottom among which repeated headers and footers are looked for
 _HYPHENS = ("\ufffe", "\x02", "\xad", "-", "‐")
 _BROKEN = re.compile("([^\\W\\d_]+)[\ufffe\x02]([^\\W\\d_]+)")
+_PARTED = re.compile("(?<=\\w)[\ufffe\x02](?=\\w)")  # at its own hyphen, for a letter is missing on a side
+# Whole ones: not the parts of one that is broken.
+_WORD = re.compile("(?<![\ufffe\x02\\w])[^\\W_]+(?:-[^\\W_]+)*(?![\ufffe\x02\xad\\w‐]|-$)")
+_PART = 4  # letters of what may be a word of its own
 _BULLET = re.compile(
     r"^(?:[•▪◦‣·●○■□➢✓–\uf0b7\uf0a7]|[-*](?=\s)|o(?=\s[A-Z])|\(?\d{1,3}[.)](?=\s)|\(?[a-z][.)](?=\s))\s*\S"
 )
+_POINT = re.compile(r"[•▪◦‣·●○■□➢✓–\uf0b7\uf0a7]")
 _NUMBER = re.compile(r"^\s*\d{1,5}\b|\b\d{1,5}\s*$")
 _OF_ALL = re.compile(r"\s*(?:/|\bof\b)\s*\d{1,5}\s*$", re.IGNORECASE)
 _PAGE_NUMBER = re.compile(r"^(?:page\s*)?[-–]?\s*\d{1,5}\s*(?:(?:of|/)\s*\d{1,5})?\s*[-–]?$", re.IGNORECASE)
@@ -48,9 +54,9 @@ def _parse(document: pypdfium2.PdfDocument, limits: Limits) -> ParsedDocument:
     if count > limits.pages:
         raise DocumentTooLarge(f"The PDF has {count:,} pages, over the limit of {limits.pages:,}.")
     pages: list[list[Line]] = []
-    characters = 0
+    characters, tags = 0, Tags()
     for number in range(1, count + 1):
-        pages.append(lines_of(document, number))
+        pages.append(lines_of(document, number, tags))
         characters += sum(len(line.text) for line in pages[-1])
         if characters > limits.characters:
             raise DocumentTooLarge(f"The PDF has more than {limits.characters:,} characters of text.")
@@ -148,10 +154,36 @@ def _style(lines: Sequence[Line]) -> _Style:
     sizes = _sizes(lines)
     body = _commonest(sizes)
     larger = sorted((size for size in sizes if size >= 1.15 * body and size > 0), reverse=True)
-    levels = {size: min(level, _DEEPEST) for level, size in enumerate(larger, 1)}
-    words = frozenset(word for line in lines for word in line.text.split())
+    levels = _beside_tags(lines, larger) or {
+        size: min(level, _DEEPEST) for level, size in enumerate(larger, 1)
+    }
+    words = frozenset(word for line in lines for word in _words(line.text))
     broken = sum(line.text.count("\ufffe") for line in lines)
     return _Style(levels, words, broken > 0.03 * len(lines))
+
+
+def _words(text: str) -> Iterator[str]:
+    """The words of a line, and of those with hyphens also each two parts that stand together."""
+    for word in _WORD.findall(text):
+        yield word
+        if word.count("-") > 1:
+            yield from ("-".join(pair) for pair in pairwise(word.split("-")))
+
+
+def _beside_tags(lines: Iterable[Line], larger: Sequence[float]) -> dict[float, int]:
+    """The levels of what is set larger than the text and not tagged, such as a title, in a document whose writer has
+    tagged its headings; none in another."""
+    tagged: dict[float, int] = {}
+    for line in lines:
+        if line.level:
+            size = _rounded(line.size)
+            tagged[size] = min(line.level, tagged.get(size, _DEEPEST))
+    deeper = min(max(tagged.values(), default=0) + 1, _DEEPEST)
+    return {
+        size: min((level for held, level in tagged.items() if held <= size), default=deeper)
+        for size in larger
+        if tagged
+    }
 
 
 def _sizes(lines: Iterable[Line]) -> Counter[float]:
@@ -192,7 +224,9 @@ def _paragraphs(lines: Sequence[Line], levels: dict[float, int]) -> Iterator[lis
 
 def _begins(before: Line, line: Line, levels: dict[float, int]) -> bool:
     """Whether a new paragraph, item or heading begins with this line."""
-    if _level(before, levels) != _level(line, levels) or _BULLET.match(line.text):
+    if before.level != line.level or _level(before, levels) != _level(line, levels):
+        return True
+    if _BULLET.match(line.text):
         return True
     gap = before.bottom - line.top
     if gap < -1.5 * max(line.size, 1):  # up again: the next column
@@ -202,7 +236,9 @@ def _begins(before: Line, line: Line, levels: dict[float, int]) -> bool:
 
 def _level(line: Line, levels: dict[float, int]) -> int:
     """From 1 for what is set larger than the text and is short, else 0."""
-    if len(line.text) > 150 or not any(char.isalpha() for char in line.text):
+    if line.level:
+        return line.level
+    if len(line.text) > 150 or _POINT.match(line.text) or not any(char.isalpha() for char in line.text):
         return 0
     return levels.get(_rounded(line.size), 0)
 
@@ -210,9 +246,10 @@ def _level(line: Line, levels: dict[float, int]) -> int:
 def _block(group: list[Line], style: _Style, width: int) -> Block:
     level = _level(group[0], style.levels)
     page = group[0].page
-    heading = one_line(" ".join(line.text for line in group))
-    if level and len(group) <= 3 and len(heading) <= 200:
-        return Block(HEADING, heading, page, level=level)
+    if level and len(group) <= 3:
+        heading = one_line(_unbroken(" ".join(line.text for line in group), style))
+        if len(heading) <= 200:
+            return Block(HEADING, heading, page, level=level)
     text = tidy(_joined([line.text for line in group], width, style))
     return Block(ITEM, text, page, level=1) if _BULLET.match(text) else Block(TEXT, text, page)
 
@@ -227,7 +264,13 @@ def _joined(lines: Sequence[str], width: int, style: _Style) -> str:
         else:
             last = before.rsplit("\ufffe", 1)[-1]
             text += (" " if len(last) >= 0.8 * width or line[:1].islower() else "\n") + line
-    return _BROKEN.sub(lambda found: _mended(found[1], found[2], style), text)
+    return _unbroken(text, style)
+
+
+def _unbroken(text: str, style: _Style) -> str:
+    if "\ufffe" not in text and "\x02" not in text:
+        return text
+    return _PARTED.sub("-", _BROKEN.sub(lambda found: _mended(found[1], found[2], style), text))
 
 
 def _mended(left: str, right: str, style: _Style) -> str:
@@ -239,7 +282,8 @@ def _mended(left: str, right: str, style: _Style) -> str:
         return hyphenated
     # Of the parts of a word that its author hyphenates, a long document has one elsewhere.
     unknown = len(style.words) > _VOCABULARY and style.words.isdisjoint({left, right})
-    return whole if style.breaks_words or unknown else hyphenated
+    compound = min(len(left), len(right)) >= _PART and style.words.issuperset({left, right})
+    return whole if unknown or (style.breaks_words and not compound) else hyphenated
 
 
 def _title(document: pypdfium2.PdfDocument, blocks: Sequence[Block]) -> str:

@@ -10,7 +10,7 @@ HYPHEN = "\ufffe"
 class Line:
     """`size` is the font's in points; `top` is of the first character and `bottom` of the last, from the
     page's foot as the text stands upright; a line that ends in a hyphen comes with the next, joined by U+FFFE. `start`
-    is the place of its first character in the page's text."""
+    is the place of its first character in the page's text; `level` that of the heading that its writer says it is."""
 
     page: int
     text: str
@@ -21,6 +21,7 @@ class Line:
     right: float = 0
     turned: int = 0  # quarters of a circle
     start: int = 0
+    level: int = 0
 
 
 @dataclass(frozen=True, slots=True)

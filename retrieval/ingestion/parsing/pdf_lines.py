@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -12,15 +13,17 @@ import pypdfium2.raw as pdfium
 from retrieval.ingestion.parsing.pdf_accents import accented
 from retrieval.ingestion.parsing.pdf_columns import Gap, in_columns
 from retrieval.ingestion.parsing.pdf_line import HYPHEN, Box, Line
+from retrieval.ingestion.parsing.pdf_tags import Tags
 
+NO_TAGS: Mapping[int, int] = {}
 _FILLED_IN = {pdfium.FPDF_ANNOT_WIDGET, pdfium.FPDF_ANNOT_FREETEXT, pdfium.FPDF_ANNOT_STAMP}
 
 
-def lines_of(document: pypdfium2.PdfDocument, number: int) -> list[Line]:
+def lines_of(document: pypdfium2.PdfDocument, number: int, tags: Tags) -> list[Line]:
     """A page's lines; a page that is broken has none."""
     try:
         with closing(document[number - 1]) as page:
-            lines = _printed(page, number)
+            lines = _printed(page, number, tags.headings(page))
             if not _is_filled_in(page):
                 return lines
             pdfium.FPDFPage_Flatten(page, pdfium.FLAT_NORMALDISPLAY)
@@ -30,7 +33,7 @@ def lines_of(document: pypdfium2.PdfDocument, number: int) -> list[Line]:
         return []
 
 
-def _printed(page: pypdfium2.PdfPage, number: int) -> list[Line]:
+def _printed(page: pypdfium2.PdfPage, number: int, headings: Mapping[int, int] = NO_TAGS) -> list[Line]:
     text_page = page.get_textpage()
     found: list[Line] = []
     place = 0
@@ -42,9 +45,17 @@ def _printed(page: pypdfium2.PdfPage, number: int) -> list[Line]:
         place += len(raw) + 1
     lines: list[Line] = []
     for line in in_columns(found, partial(_gap_at, text_page), partial(_parted, text_page)):
+        if headings and (level := _level(text_page, line, headings)):
+            line = replace(line, level=level)
         _append(lines, accented(line, partial(_mark, text_page)))
     text_page.close()
     return _without_size_in_margins(lines)
+
+
+def _level(text_page: pypdfium2.PdfTextPage, line: Line, headings: Mapping[int, int]) -> int:
+    index = pdfium.FPDFText_GetCharIndexFromTextIndex(text_page, line.start)
+    drawn = pdfium.FPDFText_GetTextObject(text_page, index)
+    return headings.get(pdfium.FPDFPageObj_GetMarkedContentID(drawn), 0) if drawn else 0
 
 
 def _gap_at(text_page: pypdfium2.PdfTextPage, line: Line, middle: float) -> Gap | None:

@@ -177,3 +177,23 @@ def test_headings_under_a_cover_of_many_sizes_keep_their_depths():
     text += shown(10, "You get 25 days of leave a year and more of them with the years.", 50, 150)
     levels = [block.level for block in parse(page(text), "a.pdf").blocks if block.kind == HEADING]
     assert levels == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("name", ["CVE-/2023", "buildkite-git-/references", "bundled-/executor"])
+def test_a_name_that_ends_a_line_keeps_its_hyphen(name):
+    first, second = name.split("/")
+    lines = [f"Of all that runs here look at {first}", f"{second} at once,", "as buildkite-git-references do"]
+    text = parse(pdf([[*lines, "and what is bundled for the executor."]]), "a.pdf").blocks[0].text
+    assert f"{first}{second} at once" in text
+
+
+def test_the_points_of_a_slide_are_no_headings_however_large():
+    text = (
+        shown(40, "Benefits", 50, 700)
+        + shown(28, "\\267 Dental care", 50, 640)
+        + shown(28, "\\267 Leave", 50, 600)
+    )
+    small = "".join(
+        shown(12, "What the company pays, and for whom it pays that.", 50, 60 - 14 * n) for n in range(3)
+    )
+    assert [text for kind, text in blocks(page(text + small)) if kind == HEADING] == ["Benefits"]
