@@ -29,6 +29,10 @@ NUMBERED = re.compile(r"([^\W\d_]{2,})(\d+)")  # a name with a number, in one wo
 TITLE_WEIGHT, HEADING_WEIGHT = 2, 2  # how often each counts; docs/retrieval.md has the measurements
 DEFAULT = "en"
 
+SPOKEN = 2  # small words of a language by which a question is known to be asked in it
+UNLISTED = frozenset({"greek", "tamil", "turkish", "arabic", "romanian"})
+"""Stemmers for whose languages tantivy brings no stop words."""
+
 JOINT = "ˑ"  # a letter to Unicode, so that tokenizers keep it, and found in no text
 # A text is searched for codes through its shape: `a` for letters and digits, `-` for joints, else a space.
 _SHAPE = bytes(
@@ -41,20 +45,34 @@ _VERSION = re.compile(r"^[vV](?=\d+\.\d)")
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _EDGES = re.compile(r"^[\W_]+|[\W_]+$")
 _MADE = re.compile(r"[^\W\d_]+(?:[-/][^\W\d_]+)+")
+_WORD = re.compile(r"\w+")
 _SEPARATORS = re.compile(r"[-_.@&+/:,]")
 _SIGNED = re.compile(r"(?<!\w)([cCfFjJ])(\+\+|#)")
 _SIGNS = tuple(letter + sign for letter in "cCfFjJ" for sign in ("++", "#"))
 _CAPITALS = re.compile(rf"\b(?:{'|'.join(sorted(CAPITALS))})\b")
 _NAMED_A = re.compile(r" A(?<=[^\W\d_] A)(?![\w'’]| [A-Z])")  # plan A, but not the article in Book A Room
 _SHOUTED = 3  # words, all of them in capitals
-_EXOTIC = re.compile(r"[\u0370-\u1dff\u2e80-\ufdff\uff00-\uffef\U00020000-\U0003ffff]")
+_EXOTIC = re.compile(r"[\u00adİʻʼ\u0300-\u1dff\u200d\u2060\u2e80-\ufeff\U00020000-\U0003ffff]")
 _UNSPACED = re.compile(
     r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff]+"
 )
 _MARKS = dict.fromkeys(
     [*range(0x0300, 0x0370), *range(0x0591, 0x05C8), *range(0x064B, 0x0660), 0x0640, 0x0670]
 )
-_FOLDED = str.maketrans("ёЁάέήίόύώϊϋΐΰΆΈΉΊΌΎΏ", "еЕαεηιουωιυιυΑΕΗΙΟΥΩ")
+_UNSEEN = dict.fromkeys([0x00AD, 0x200D, 0x2060, 0xFEFF])  # a soft hyphen, joiners and a mark of byte order
+_DIGITS = {
+    code: str(unicodedata.decimal(chr(code)))
+    for code in range(0x0660, 0x1C60)
+    if unicodedata.category(chr(code)) == "Nd"
+}
+# One word is typed both ways: with or without an accent or a hamza, in capitals, on an Arabic or a Persian keyboard.
+_FOLDED = (
+    str.maketrans("ёЁάέήίόύώϊϋΐΰΆΈΉΊΌΎΏςİأإآٱىیک", "еЕαεηιουωιυιυΑΕΗΙΟΥΩσiااااييك")
+    | str.maketrans({"ʻ": "'", "ʼ": "'"})
+    | _DIGITS
+    | _MARKS
+    | _UNSEEN
+)
 
 
 def prepare(text: str) -> str:
@@ -62,7 +80,7 @@ def prepare(text: str) -> str:
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
         if _EXOTIC.search(text):
-            text = _UNSPACED.sub(_pairs, text.translate(_MARKS).translate(_FOLDED))
+            text = _UNSPACED.sub(_pairs, text.translate(_FOLDED))
         text = text.replace("‐", "-").replace("‑", "-").replace("–", "-")
     further = [term for term in map(_whole, _codes(text)) if term and len(term) <= LONGEST_TERM]
     if _has_one(text, CAPITALS) and not (text.isupper() and len(text.split(None, _SHOUTED)) >= _SHOUTED):
@@ -106,6 +124,11 @@ def _whole(code: str) -> str:
     return whole + JOINT if "." in code and whole.upper() in CAPITALS else whole  # U.S. is no us
 
 
+def is_unspaced(term: str) -> bool:
+    """Whether it is a single letter of a script that is read in pairs."""
+    return len(term) == 1 and _UNSPACED.fullmatch(term) is not None
+
+
 def _pairs(run: re.Match[str]) -> str:
     text = run.group()
     return f" {' '.join(text[at : at + 2] for at in range(max(1, len(text) - 1)))} "
@@ -118,12 +141,14 @@ def analyzer(language: str = DEFAULT) -> TextAnalyzer:
     builder = TextAnalyzerBuilder(Tokenizer.simple()).filter(Filter.remove_long(LONGEST_TERM + 1))
     builder = builder.filter(Filter.lowercase())
     if name == LANGUAGES[DEFAULT]:
-        builder = builder.filter(Filter.ascii_fold()).filter(Filter.custom_stopword(sorted(ENGLISH)))
+        # Stop words go before accents do: thé and a Vietnamese số or hệ are no English words.
+        builder = builder.filter(Filter.custom_stopword(sorted(ENGLISH))).filter(Filter.ascii_fold())
         return builder.filter(Filter.stemmer(name)).build()
     # Other stemmers know their accents, and their stop words bear them: fold what is left afterwards.
-    if name not in {"greek", "tamil", "turkish", "arabic", "romanian"}:
+    if name not in UNLISTED:
         builder = builder.filter(Filter.stopword(name))
-    builder = builder.filter(Filter.custom_stopword(ASKING.get(language, "").split()))
+    asking = ASKING.get(language, "").translate(_FOLDED).split()
+    builder = builder.filter(Filter.custom_stopword(asking))
     return builder.filter(Filter.stemmer(name)).filter(Filter.ascii_fold()).build()
 
 
@@ -154,7 +179,8 @@ def compounds(question: str, language: str = DEFAULT) -> list[tuple[str, frozens
 
 def as_written(wanted: Iterable[str], texts: Sequence[Collection[str]], language: str = DEFAULT) -> list[str]:
     """The terms of a question as the texts, of which these are the terms, write a name with a number: `rfc7231` as
-    `rfc` and `7231`, or the two as one, where a text has the one and none the other."""
+    `rfc` and `7231`, or the two as one, where a text has the one and none the other; and a single letter of a script
+    that is read in pairs as a pair that begins with it."""
 
     def stand(*together: str) -> bool:
         return any(all(term in text for term in together) for text in texts)
@@ -167,6 +193,8 @@ def as_written(wanted: Iterable[str], texts: Sequence[Collection[str]], language
             written[-1] = before + term
         elif named and not stand(term) and stand(*(parts := terms(f"{named[1]} {named[2]}", language))):
             written += parts
+        elif is_unspaced(term) and not stand(term):
+            written.append(next((one for text in texts for one in text if one.startswith(term)), term))
         else:
             written.append(term)
     return written
@@ -199,15 +227,48 @@ def _read_in(text: str, declared: str) -> str:
     return language_of(text, orjson.loads(declared))
 
 
+def asked_in(question: str, languages: Sequence[str]) -> dict[str, str]:
+    """The question for the texts of each language: without the small words of the language that it is itself asked
+    in, which are rare in the others' texts and would count the most there. A word alone, such as die, tells nothing."""
+    asked = dict.fromkeys(languages, question)
+    if len(languages) < 2:
+        return asked
+    folded = _CAPITALS.sub(" ", unicodedata.normalize("NFKC", question)).translate(_FOLDED)
+    words = frozenset(_plain().build().analyze(folded))
+    small = {code: words.difference(_without_small(code).analyze(folded)) for code in languages}
+    spoken = max(languages, key=lambda code: len(small[code]))
+    if len(small[spoken]) < SPOKEN:
+        return asked
+
+    def kept(word: re.Match[str]) -> str:
+        is_small = word[0].translate(_FOLDED).lower() in small[spoken]
+        return "" if is_small and word[0] not in CAPITALS else word[0]
+
+    without = _WORD.sub(kept, unicodedata.normalize("NFKC", question))
+    return {code: question if code == spoken else without for code in languages}
+
+
+def _plain() -> TextAnalyzerBuilder:
+    return TextAnalyzerBuilder(Tokenizer.simple()).filter(Filter.lowercase())
+
+
+@lru_cache(maxsize=len(LANGUAGES) + 1)
+def _without_small(code: str) -> TextAnalyzer:
+    """Drops a language's stop words and what it asks with, and leaves the rest as it is."""
+    if code == DEFAULT:
+        return _plain().filter(Filter.custom_stopword(sorted(ENGLISH))).build()
+    builder = _plain().filter(Filter.custom_stopword(ASKING.get(code, "").translate(_FOLDED).split()))
+    return (
+        builder if LANGUAGES[code] in UNLISTED else builder.filter(Filter.stopword(LANGUAGES[code]))
+    ).build()
+
+
 @lru_cache(maxsize=len(LANGUAGES) + 1)
 def _share_dropped(code: str) -> Callable[[str], int]:
     """Counts the words that the language's stop list takes away."""
-    plain = TextAnalyzerBuilder(Tokenizer.simple()).filter(Filter.lowercase())
-    if code == DEFAULT:
-        stopped = plain.filter(Filter.custom_stopword(sorted(ENGLISH))).build()
-    else:
-        try:
-            stopped = plain.filter(Filter.stopword(LANGUAGES[code])).build()
-        except ValueError:
-            return lambda _: 0
+    if LANGUAGES[code] in UNLISTED:
+        return lambda _: 0
+    listed = sorted(ENGLISH) if code == DEFAULT else None
+    stopping = Filter.custom_stopword(listed) if listed else Filter.stopword(LANGUAGES[code])
+    stopped = _plain().filter(stopping).build()
     return lambda text: len(text.split()) - len(stopped.analyze(text))

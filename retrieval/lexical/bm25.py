@@ -14,7 +14,7 @@ from rank_bm25 import BM25Okapi
 
 from retrieval.access import AccessScope
 from retrieval.lexical import IndexedChunk
-from retrieval.lexical.analysis import MOST_TERMS, analyzer, language_of, query_terms, weighted
+from retrieval.lexical.analysis import MOST_TERMS, analyzer, asked_in, language_of, query_terms, weighted
 from retrieval.passages import Hit, Ranking
 
 K1, B = 1.2, 0.75  # tantivy's, which cannot be set there
@@ -63,8 +63,9 @@ class BM25Index:
         snapshots, partial = self._snapshots, self.partial
         hits: list[Hit] = []
         if scope and k > 0:
+            said = asked_in(query, tuple(snapshots))
             for language, snapshot in snapshots.items():
-                terms = query_terms(query, language)
+                terms = query_terms(said[language], language)
                 rarest = sorted(terms, key=lambda term: -snapshot.bm25.idf.get(term, 0.0))[:MOST_TERMS]
                 hits += snapshot.best(rarest, scope, k)
         hits.sort(key=lambda hit: -hit.score)

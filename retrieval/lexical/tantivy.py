@@ -18,12 +18,13 @@ from retrieval.lexical import IndexedChunk
 from retrieval.lexical.analysis import (
     MOST_TERMS,
     analyzer,
+    asked_in,
     language_of,
     query_terms,
     weighted,
 )
 from retrieval.lexical.stopwords import LANGUAGES
-from retrieval.lexical.typos import corrections, joined, parts
+from retrieval.lexical.typos import begun, corrections, joined, parts
 from retrieval.passages import Hit, Ranking
 
 Word = tuple[str, str]
@@ -33,7 +34,7 @@ Clause = tuple[Occur, Query]
 Found = tuple[float, DocAddress]
 """A score and where in the snapshot the chunk is."""
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 """Raise it when the schema or the analysis changes: folders of another version are rebuilt."""
 
 WRITER_HEAP = 64 * 1024 * 1024  # bytes, of all threads together; tantivy refuses less than 15 MB a thread
@@ -141,7 +142,8 @@ class TantivyIndex:
             return Ranking("lexical", partial=partial)
         with _translated():
             allowed = self._allowed(readable)
-            asked = [self._words(held.searcher, query, language, allowed) for language in held.languages]
+            said = asked_in(query, held.languages)
+            asked = [self._words(held.searcher, said[code], code, allowed) for code in held.languages]
             asked = [words for words in asked if words]
             if not asked:
                 return Ranking("lexical", partial=partial)
@@ -213,7 +215,7 @@ class TantivyIndex:
 
     def _words(self, searcher: Searcher, query: str, language: str, allowed: Query) -> dict[Word, Query]:
         """The question's words; one that no readable chunk has is also looked for as its likely spellings, or as a
-        name and a number."""
+        name and a number; a letter that texts have in pairs, as those."""
         name = field(language)
         terms = self._rarest(searcher, name, query_terms(query, language))
         words = {(name, term): self._term(name, term) for term in terms}
@@ -225,6 +227,9 @@ class TantivyIndex:
         for pair in parts(*known):
             both = [(Occur.Must, self._term(name, term)) for term in query_terms(pair, language)]
             words[name, pair] = Query.boost_query(Query.boolean_query(both), CORRECTED)
+        for letter, pairs in begun(searcher, name, terms).items():
+            each = [self._term(name, pair) for pair in pairs]
+            words[name, letter] = Query.disjunction_max_query(each)
         return words
 
     @staticmethod

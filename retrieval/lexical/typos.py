@@ -3,18 +3,20 @@
 The naive way is a fuzzy query for every word: it finds `form` for `farm`, scores all matches alike and
 walks the whole dictionary. Here only a word that would otherwise find nothing is corrected, to words that
 begin like it, and only to words that the asker's own collections hold: a spelling tells nothing of the
-others. Names with a number are written apart or as one, `RFC 7231` and `RFC7231`, and found either way."""
+others. Names with a number are written apart or as one, `RFC 7231` and `RFC7231`, and found either way. One letter
+of a script that is read in pairs stands for the pairs that begin with it."""
 
 from collections.abc import Sequence
 from itertools import pairwise
 
 from tantivy import Occur, Query, Schema, Searcher
 
-from retrieval.lexical.analysis import NUMBERED
+from retrieval.lexical.analysis import NUMBERED, is_unspaced
 
 MOST_WORDS = 3  # words corrected in one question
 MOST_SPELLINGS = 2  # spellings tried for each
 MOST_TRIED = 12  # candidates looked up for each
+MOST_PAIRS = 64  # of one letter, those in the most chunks
 SHORTEST = 4
 BEGINNING = 2  # letters taken as typed right
 RARE = 64  # a word in more chunks than this is taken as known without counting the readable ones
@@ -51,6 +53,18 @@ def joined(searcher: Searcher, schema: Schema, name: str, terms: Sequence[str], 
     pairs = [pair for pair in pairwise(terms) if pair[0].isalpha() and pair[1].isdigit()][:MOST_WORDS]
     found = (pair for pair in pairs if _readable(searcher, schema, name, ["".join(pair)], allowed))
     return ["".join(pair) for pair in found if not _readable(searcher, schema, name, pair, allowed)]
+
+
+def begun(searcher: Searcher, name: str, terms: Sequence[str]) -> dict[str, list[str]]:
+    """For each single letter of a script without spaces the pairs of field `name` that begin with it: a text has the
+    letter alone only where it stands alone."""
+    single = [term for term in terms if is_unspaced(term)][:MOST_WORDS]
+    known = {term: searcher.terms_with_prefix(name, term) for term in single}
+    return {
+        term: [pair for pair, _ in sorted(pairs, key=lambda pair: -pair[1])[:MOST_PAIRS]]
+        for term, pairs in known.items()
+        if pairs
+    }
 
 
 def _spellings(searcher: Searcher, schema: Schema, name: str, term: str, allowed: Query) -> list[str]:

@@ -1,6 +1,13 @@
 import pytest
 
-from retrieval.lexical.analysis import LONGEST_TERM, as_written, language_of, query_terms, terms
+from retrieval.lexical.analysis import (
+    LONGEST_TERM,
+    as_written,
+    asked_in,
+    language_of,
+    query_terms,
+    terms,
+)
 from retrieval.lexical.stopwords import LANGUAGES
 
 
@@ -28,6 +35,15 @@ from retrieval.lexical.stopwords import LANGUAGES
         ("our U.S. office", "US"),
         ("our US office", "u.s."),
         ("the I.T. department", "IT"),
+        ("İstanbul ofisi", "istanbul"),
+        ("thẻ nhân viên", "thẻ"),
+        ("số điện thoại", "số"),
+        ("le thé vert", "thé"),
+        ("كتاب الموظف", "کتاب"),
+        ("إجازة الموظفين", "اجازة"),
+        ("عدد ١٠ أيام", "10"),
+        ("об'єкт даних", "обʼєкт"),
+        ("the finance team", "fi\u00adnance"),
     ],
 )
 def test_what_is_typed_finds_what_is_written(written, typed):
@@ -132,3 +148,35 @@ def test_every_language_has_an_analyzer(code):
 )
 def test_names_with_a_number_are_taken_as_the_texts_write_them(wanted, texts, written):
     assert as_written(wanted, texts) == written
+
+
+def test_a_question_in_capitals_is_greek_too():
+    assert query_terms("ΠΟΙΟΣ ΔΙΝΕΙ ΑΔΕΙΑ;", "el") == query_terms("Ποιος δίνει άδεια;", "el")
+
+
+@pytest.mark.parametrize(
+    ("question", "spoken", "sought"),
+    [
+        ("Wie kann ich Urlaub beantragen?", "de", ["urlaub", "beantragen"]),
+        ("How many days of leave do I get?", "en", ["days", "leav"]),
+    ],
+)
+def test_small_words_of_a_question_are_not_sought_in_texts_of_another_language(question, spoken, sought):
+    asked = asked_in(question, ("en", "de"))
+    other = "de" if spoken == "en" else "en"
+    assert asked[spoken] == question
+    assert query_terms(asked[other], other) == sought
+
+
+@pytest.mark.parametrize("question", ["die casting", "the IT budget"])
+def test_a_small_word_alone_tells_no_language(question):
+    assert set(asked_in(question, ("en", "de")).values()) == {question}
+
+
+def test_what_is_written_in_capitals_is_no_small_word():
+    assert "IT" in asked_in("What is it that the IT does?", ("en", "de"))["de"]
+
+
+def test_a_single_letter_of_a_script_in_pairs_is_found_in_a_pair():
+    assert as_written(["税"], [terms("税金の払い方")]) == ["税金"]
+    assert as_written(["税"], [terms("休暇の取り方")]) == ["税"]

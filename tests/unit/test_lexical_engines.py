@@ -241,3 +241,26 @@ def test_the_engines_agree_on_real_documents(shared_data):
         if (wanted := oracle.search(text, scope, 10).chunks)
     ]
     assert sum(shared) / len(shared) >= 0.95
+
+
+@pytest.mark.parametrize(("typed", "written"), [("税", "税金の払い方"), ("책", "책을 빌리다")])
+def test_one_letter_of_a_script_in_pairs_finds_the_pairs_that_begin_with_it(typed, written):
+    index = TantivyIndex()
+    index.append([chunk(1, "休暇の取り方"), chunk(2, written)])
+    assert index.search(typed, ALL, 5).chunks == (2,)
+
+
+def test_small_words_of_a_question_do_not_count_where_they_are_rare(index):
+    index.append(
+        [
+            chunk(1, "Wie der Urlaub beantragt wird, steht hier und in der Ordnung.", languages=("en", "de")),
+            chunk(
+                2, "The names of the rooms are Wie, Kann and Ich, and so they are.", languages=("en", "de")
+            ),
+            *(
+                chunk(n, f"The plan for the room {n} is with the office.", languages=("en", "de"))
+                for n in range(3, 40)
+            ),
+        ]
+    )
+    assert index.search("Wie kann ich den Urlaub beantragen?", ALL, 1).chunks == (1,)
