@@ -35,6 +35,12 @@ BEGIN = f"""
         EXISTS (SELECT 1 FROM new) AS new
 """
 
+# A conversation that was opened for a run which another process began.
+UNOPEN = """
+    DELETE FROM answering_conversation c
+    WHERE id = %(conversation)s AND NOT EXISTS (SELECT 1 FROM answering_run WHERE conversation_id = c.id)
+"""
+
 FINISH = """
     WITH ended AS (
         UPDATE answering_run SET status = %(status)s, finish = %(finish)s, route = %(route)s, answer = %(answer)s,

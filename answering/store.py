@@ -125,6 +125,8 @@ class RunStore:
             return Begun(row["old_conversation"], scope, new=False)
         if not row["own"]:
             raise NotFound("There is no such conversation.")
+        if row["opened"] and not row["new"]:  # another process was given this id in the same moment
+            await cursor.execute(statements.UNOPEN, {"conversation": conversation})
         profile = told(row["profile"] or ())
         return Begun(conversation, scope, new=row["new"], opened=row["opened"], profile=profile)
 

@@ -3,8 +3,10 @@
 import asyncio
 import json
 import uuid
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
+import psycopg
 import pytest
 from asgiref.sync import sync_to_async
 from channels.testing import WebsocketCommunicator
@@ -15,10 +17,11 @@ from answering import tokens
 from answering.asking import read_ask
 from answering.consumers import AskConsumer
 from answering.errors import NotFound, QuotaExceeded
-from answering.models import Run
+from answering.models import Conversation, Run
 from answering.recovery import alive_key
 from answering.runlog import follow, stream_key
 from answering.stages import Question
+from answering.store import RunStore
 from answering.upstream import SimulatedUpstream
 from answering.wiring import build
 from retrieval.access import NOTHING, AccessScope
@@ -31,6 +34,17 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def cast(transactional_db):
     return make_cast()
+
+
+class Only:
+    """A pool of one connection, which commits nothing by itself."""
+
+    def __init__(self, connection):
+        self._connection = connection
+
+    @asynccontextmanager
+    async def connection(self, timeout):
+        yield self._connection
 
 
 async def test_the_model_answers_with_its_sources_first(cast, settings, tmp_path):
@@ -113,6 +127,27 @@ async def test_the_same_id_never_runs_twice(cast, settings, tmp_path):
         assert (await sync_to_async(Run.objects.count)()) == 1
         with pytest.raises(NotFound):
             await frames_of(built, an_ask(cast.stranger, run=ask.run))
+
+
+async def test_an_id_that_two_processes_get_at_once_leaves_one_conversation(
+    cast, settings, tmp_path, servers
+):
+    """The other process has not committed yet when this one is asked."""
+    async with (
+        process(settings, tmp_path) as built,
+        await psycopg.AsyncConnection.connect(settings.DATABASE_URL) as other,
+        await psycopg.AsyncConnection.connect(settings.DATABASE_URL, autocommit=True) as onlooker,
+    ):
+        ask = an_ask(cast.member)
+        await RunStore(Only(other), owner="other").begin(ask)
+        begun = asyncio.create_task(built.store.begin(ask))
+        waits = "SELECT count(*), pg_sleep(0.01) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        while (await (await onlooker.execute(waits)).fetchone())[0] == 0:
+            pass
+        await other.commit()
+        assert not (await begun).new
+        assert (await sync_to_async(Conversation.objects.count)()) == 1
+        assert (await sync_to_async(Run.objects.count)()) == 1
 
 
 async def test_a_second_same_question_comes_from_the_cache_under_the_same_numbers(cast, settings, tmp_path):
