@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import ManagementUtility
+from django.db import InterfaceError, OperationalError
 
 from answering.budgets import Budgets
 from qa_site import env, outside, places
@@ -34,15 +35,24 @@ SCHEMA = frozenset(["makemigrations", "migrate", "showmigrations", "sqlmigrate",
 
 
 def execute(argv: Sequence[str]) -> None:
-    """Runs one command. Exits with 2 and one line on a setting that cannot be used, with 130 after a Ctrl-C."""
+    """Runs one command. Exits with 2 and one line on a setting that cannot be used, with 1 and one line where Postgres
+    goes away, with 130 after a Ctrl-C, and quietly with 141 when nobody reads on, as behind `| head`."""
     try:
         run(take_data_option(list(argv)))
+        sys.stdout.flush()
     except (ImproperlyConfigured, StartError) as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(2)
     except KeyboardInterrupt:
         sys.stderr.write("Interrupted.\n")
         sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is flushed at the exit, too
+        sys.exit(141)
+    except (OperationalError, InterfaceError) as error:
+        cause = (str(error).strip().splitlines() or ["the connection was lost"])[0]
+        sys.stderr.write(f"Postgres went away ({cause}). Run the command again when it is back.\n")
+        sys.exit(1)
 
 
 def run(argv: list[str]) -> None:
@@ -70,12 +80,16 @@ def run(argv: list[str]) -> None:
 
 def take_data_option(argv: list[str]) -> list[str]:
     """`--data DIR` is an option of every command, and must be known before the settings are read. Returns the
-    arguments without it."""
+    arguments without it. Raises BadSetting for an empty one: it would be another folder than was meant."""
     for place, argument in enumerate(argv):
         if argument.startswith("--data="):
-            os.environ["DATA_DIR"] = argument.removeprefix("--data=")
-            return argv[:place] + argv[place + 1 :]
-        if argument == "--data" and place + 1 < len(argv):
-            os.environ["DATA_DIR"] = argv[place + 1]
-            return argv[:place] + argv[place + 2 :]
+            folder, rest = argument.removeprefix("--data="), argv[place + 1 :]
+        elif argument == "--data" and place + 1 < len(argv):
+            folder, rest = argv[place + 1], argv[place + 2 :]
+        else:
+            continue
+        if not folder.strip():
+            raise env.BadSetting("--data", folder, "a folder")
+        os.environ["DATA_DIR"] = folder
+        return argv[:place] + rest
     return argv

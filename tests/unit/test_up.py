@@ -5,6 +5,7 @@ import pytest
 
 from qa_site import places, up
 from qa_site.commandline import take_data_option
+from qa_site.env import BadSetting
 from qa_site.errors import UpError
 
 
@@ -50,6 +51,14 @@ def test_the_data_folder_is_known_before_the_settings(monkeypatch, option):
     monkeypatch.setenv("DATA_DIR", "elsewhere")
     assert take_data_option(["manage.py", "ask", *option, "Why?"]) == ["manage.py", "ask", "Why?"]
     assert os.environ["DATA_DIR"] == "/srv/a b"
+
+
+@pytest.mark.parametrize("option", [["--data", ""], ["--data="], ["--data", " "]])
+def test_an_empty_data_folder_is_not_the_usual_one(monkeypatch, option):
+    monkeypatch.setenv("DATA_DIR", "elsewhere")
+    with pytest.raises(BadSetting, match="--data="):
+        take_data_option(["manage.py", "ask", *option, "Why?"])
+    assert os.environ["DATA_DIR"] == "elsewhere"
 
 
 def test_what_documents_say_is_for_their_owner_alone(tmp_path):

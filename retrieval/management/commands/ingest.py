@@ -24,17 +24,17 @@ class Command(BaseCommand):
     help = "Add files and folders to a collection, which is created when it does not exist."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("paths", nargs="+", type=Path, metavar="PATH")
+        parser.add_argument("paths", nargs="+", metavar="PATH")
         parser.add_argument("--collection", required=True, metavar="SLUG")
         parser.add_argument(
             "--wait", action="store_true", help="until everything is searchable or has failed"
         )
 
-    def handle(self, *, paths: Sequence[Path], collection: str, wait: bool, **options: Any) -> None:
-        for path in paths:
-            if not path.exists():
-                raise CommandError(f"{path}: there is no such file or folder.")
-        if collection != library.slug_of(collection):
+    def handle(self, *, paths: Sequence[str], collection: str, wait: bool, **options: Any) -> None:
+        for text in paths:
+            if not text or not Path(text).exists():  # as a path, an empty one is the folder one stands in
+                raise CommandError(f"{text or repr(text)}: there is no such file or folder.")
+        if not collection or collection != library.slug_of(collection):
             raise CommandError(f"{collection!r} cannot be a collection's name: use a-z, 0-9, - and _.")
         target = library.create_collection(None, collection)
         closed: list[str] = []
@@ -46,7 +46,8 @@ class Command(BaseCommand):
             console=Console(stderr=True),
             disable=options["verbosity"] == 0,
         ) as bar:
-            files, failures = apart(files_of(paths, lambda error: closed.append(reason_of(error))))
+            found = files_of(map(Path, paths), lambda error: closed.append(reason_of(error)))
+            files, failures = apart(found)
             named = len(files) + len(failures)
             adding = bar.add_task("Adding", total=len(files))
             documents = []

@@ -66,6 +66,18 @@ def test_what_has_not_changed_is_left_alone_and_what_has_is_replaced(folder):
     assert changed == {"leave.md"}
 
 
+@pytest.mark.parametrize(
+    ("path", "collection"),
+    [("", "people"), ("leave.md", ""), ("leave.md", "Our people"), ("none.md", "people")],
+)
+def test_an_empty_argument_names_no_folder_and_no_collection(folder, monkeypatch, path, collection):
+    """As a variable of the shell that is not set: an empty path would be the folder one stands in."""
+    monkeypatch.chdir(folder)
+    with pytest.raises(CommandError):
+        ingest(path, "--collection", collection)
+    assert not Collection.objects.exists()
+
+
 def test_a_file_does_not_replace_another_of_its_name(folder):
     (folder / "rules" / "leave.md").write_text("# Leave\n\nPart-timers get 12 days.\n")
     status, out, errors = ingest(folder / "rules", folder / "leave.md", "--collection", "people")

@@ -1,0 +1,54 @@
+"""What commands say when something outside of them fails, or what they are told is a slip."""
+
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from tests.acceptance.stack import ROOT
+from tests.integration.asking import make_cast
+
+MANAGE = [sys.executable, str(ROOT / "manage.py")]
+ENDED = """
+from django.db import connection
+connection.cursor().execute("SELECT pg_terminate_backend(pg_backend_pid())")
+"""
+
+
+def test_a_reader_who_has_enough_is_no_error():
+    """As behind `| head`."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as out:
+        done = subprocess.run([*MANAGE, "help"], cwd=ROOT, stdout=out, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_a_command_that_loses_postgres_says_so_in_a_line(transactional_db):
+    done = subprocess.run(
+        [*MANAGE, "shell", "-v", "0", "-c", ENDED], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("Postgres went away (terminating connection")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["", "nobody"])
+def test_who_is_nobody_does_not_ask_as_a_superuser(transactional_db, django_user_model, name):
+    make_cast()
+    django_user_model.objects.create_superuser("admin")
+    with pytest.raises(CommandError, match=f"no active user '{name}'"):
+        call_command("ask", "What is Project Nightjar?", user=name)
+
+
+def test_an_upstream_whose_port_is_taken_says_so():
+    with socket.create_server(("127.0.0.1", 0)) as other, pytest.raises(CommandError, match="already in use"):
+        call_command("upstream", port=other.getsockname()[1])
+
+
+def test_an_upstream_whose_port_is_none_says_so():
+    with pytest.raises(CommandError, match="0 to 65535"):
+        call_command("upstream", port=70000)
