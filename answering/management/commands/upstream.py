@@ -47,7 +47,11 @@ class Command(BaseCommand):
             control_port=options["control_port"],
             vectoriser=bundled.embed_documents if bundled else None,
         )
-        asyncio.run(self._run(upstream))
+        try:
+            asyncio.run(self._run(upstream))
+        except (OSError, OverflowError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "a port is a number from 0 to 65535"
+            raise CommandError(f"Cannot listen on {options['host']}: {reason}.") from None
 
     def _bundled(self) -> Embedder:
         return factory.build(base_url="", api_key="", model="", dimensions=0, data_dir=settings.DATA_DIR)
