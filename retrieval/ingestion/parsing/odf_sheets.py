@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from lxml import etree
 
 from retrieval.errors import DocumentTooLarge
-from retrieval.ingestion.blocks import HEADING, TEXT, Block, Limits, one_line, table_block, tidy
+from retrieval.ingestion.blocks import HEADING, TEXT, Block, Limits, one_line, tidy
 from retrieval.ingestion.parsing import odf_names as odf
 from retrieval.ingestion.parsing.odf_text import Reader, rows
-from retrieval.ingestion.parsing.sheets import COLUMNS, letters
+from retrieval.ingestion.parsing.sheets import COLUMNS, letters, tables
 
 _MOST_ALIKE = 100  # rows that follow each other and say the same
 _VALUES = ("date-value", "time-value", "boolean-value", "string-value", "value")
@@ -33,8 +33,7 @@ class Sheets:
                 self.hidden.append(name)
                 continue
             notes: list[Block] = []
-            block = table_block([row[:COLUMNS] for row in self._rows(table, name, notes)])
-            found = [*([block] if block else []), *notes]
+            found = [*tables([row[:COLUMNS] for row in self._rows(table, name, notes)]), *notes]
             for shapes in table.iterchildren(f"{odf.TABLE}shapes"):
                 found += self.reader.aside(shapes)
             if found:
@@ -52,6 +51,8 @@ class Sheets:
                 for _ in range(min(times, _MOST_ALIKE)):
                     self._count(cells)
                     yield cells
+            else:
+                yield []
 
     def _count(self, cells: list[str]) -> None:
         self.rows -= 1

@@ -16,10 +16,10 @@ from retrieval.ingestion.blocks import (
     Limits,
     ParsedDocument,
     clean,
-    table_block,
     tidy,
 )
 from retrieval.ingestion.parsing.printed import without_running_heads
+from retrieval.ingestion.parsing.sheets import tables
 
 _UNDERLINE = re.compile(r"^([-=~*#^+\"])\1{2,}$")
 _FIRST_LEVEL = "=*#"  # of what headings are underlined with
@@ -110,8 +110,7 @@ def parse_csv(text: str, delimiter: str, limits: Limits) -> ParsedDocument:
         rows.append(row)
         if len(rows) > limits.rows:
             raise DocumentTooLarge(f"The table has more than {limits.rows:,} rows. Divide it and try again.")
-    block = table_block(rows)
-    return ParsedDocument("", (block,) if block else (), "text/csv")
+    return ParsedDocument("", tuple(tables(rows)), "text/csv")
 
 
 def csv_delimiter(text: str, *, named: bool) -> str:

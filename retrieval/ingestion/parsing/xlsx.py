@@ -12,14 +12,18 @@ from openpyxl.reader.excel import ExcelReader
 from openpyxl.utils.exceptions import InvalidFileException
 
 from retrieval.errors import DocumentDamaged, DocumentTooLarge
-from retrieval.ingestion.blocks import HEADING, Block, Limits, ParsedDocument, one_line, table_block
+from retrieval.ingestion.blocks import HEADING, Block, Limits, ParsedDocument, one_line
 from retrieval.ingestion.parsing.archive import Archive
-from retrieval.ingestion.parsing.sheets import COLUMNS, warnings
+from retrieval.ingestion.parsing.sheets import COLUMNS, tables, warnings
 from retrieval.ingestion.parsing.xlsx_notes import notes
 
 _MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 # `[$€-407]`, `"EUR"`, `€`; a dollar in brackets begins a currency, or else a country.
 _CURRENCY = re.compile(r'\[\$([^\]-]+)[^\]]*\]|"(\s*(?:[€$£¥]|[A-Z]{3})\s*)"|([€£¥]|(?<!\[)\$)')
+
+
+# A formula whose value is not stored, as programs write them that cannot calculate; that of `t="str"` is an empty text.
+_UNVALUED = re.compile(rb"<c\b(?![^>]*t=\"str\")[^>]*><f\b[^>]*>[^<]*</f>\s*(?:<v\s*/>|<v></v>)?\s*</c>")
 
 
 class _Reader(ExcelReader):  # type: ignore[misc]
@@ -33,14 +37,16 @@ def parse_xlsx(data: bytes, limits: Limits) -> ParsedDocument:
     book = _book(data)
     blocks: list[Block] = []
     wide: list[str] = []
+    unvalued = 0
     left, characters = limits.rows, limits.characters
     hidden = [sheet for sheet in book.worksheets if sheet.sheet_state != "visible"]
     for sheet in book.worksheets:
         if sheet in hidden:
             continue
+        unvalued += len(_UNVALUED.findall(archive.read(sheet._worksheet_path)))
         sheet.reset_dimensions()  # a stated size may be wrong, and be 16,384 columns wide
         rows = list(_rows(sheet.iter_rows(max_col=COLUMNS + 1), left))
-        left -= len(rows)
+        left -= sum(map(bool, rows))
         characters -= sum(len(cell) for row in rows for cell in row)
         if left < 0:
             raise DocumentTooLarge(
@@ -50,13 +56,19 @@ def parse_xlsx(data: bytes, limits: Limits) -> ParsedDocument:
             raise DocumentTooLarge(f"The workbook has more than {limits.characters:,} characters of text.")
         if any(row[COLUMNS:] and row[COLUMNS] for row in rows):
             wide.append(one_line(sheet.title))
-        block = table_block([row[:COLUMNS] for row in rows])
-        found = [*([block] if block else []), *notes(archive, sheet._worksheet_path)]
+        found = [*tables(row[:COLUMNS] for row in rows), *notes(archive, sheet._worksheet_path)]
         if found:
             blocks += [Block(HEADING, one_line(sheet.title), level=1), *found]
     title = one_line(book.properties.title or "") if book.properties else ""
-    told = warnings(wide, [one_line(sheet.title) for sheet in hidden])
+    told = _unvalued(unvalued) + warnings(wide, [one_line(sheet.title) for sheet in hidden])
     return ParsedDocument(title, tuple(blocks), _MEDIA_TYPE, warnings=told)
+
+
+def _unvalued(formulas: int) -> tuple[str, ...]:
+    if not formulas:
+        return ()
+    cells = "the value of 1 formula" if formulas == 1 else f"the values of {formulas:,} formulas"
+    return (f"The file does not hold {cells}: open it in Excel, save it, and replace it here.",)
 
 
 def _book(data: bytes) -> Workbook:
@@ -69,15 +81,18 @@ def _book(data: bytes) -> Workbook:
 
 
 def _rows(rows: Iterable[tuple[Any, ...]], most: int) -> Iterator[list[str]]:
-    """The rows with a value, at most `most` and one more, as a sign that there are."""
-    given = 0
+    """The rows, at most `most` with a value and one more, as a sign that there are. Of empty ones that follow each
+    other the first."""
+    given, before = 0, True
     for row in rows:
         cells = [_shown(cell) for cell in row[: _filled(row)]]
-        if any(cells):
-            yield cells
-            given += 1
-            if given > most:
-                return
+        filled = any(cells)
+        if filled or before:
+            yield cells if filled else []
+        before = filled
+        given += filled
+        if given > most:
+            return
 
 
 def _filled(row: tuple[Any, ...]) -> int:

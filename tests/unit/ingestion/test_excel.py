@@ -126,3 +126,18 @@ def test_notes_and_text_boxes_stand_behind_the_table_of_their_sheet():
         "| City | Plan |\n| --- | --- |",
         "Note on B1: Only until Plan",
     ]
+
+
+def test_formulas_whose_values_are_not_in_the_file_are_said_to_be_missing():
+    assert read([["Total"], ["=SUM(B1:B9)"]]).warnings == (
+        "The file does not hold the value of 1 formula: open it in Excel, save it, and replace it here.",
+    )
+
+
+def test_a_formula_with_a_value_is_not_missing():
+    made = io.BytesIO()
+    with xlsxwriter.Workbook(made) as book:
+        sheet = book.add_worksheet()
+        sheet.write_formula("A1", "=1+1", None, 2)
+        sheet.write_formula("A2", '=IF(B1,"x","")', None, "x")
+    assert parse(made.getvalue(), "a.xlsx").warnings == ()

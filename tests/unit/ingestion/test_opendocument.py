@@ -177,14 +177,12 @@ def test_sheets_are_read_as_they_are_shown():
     assert read.warnings == ("Hidden sheets were left out: Pay.",)
 
 
-def test_a_far_column_stays_in_its_place_and_those_beyond_are_named():
+def test_a_far_column_is_read_and_those_beyond_are_named():
     far = f'<table:table-cell table:number-columns-repeated="198"/>{cell("far")}'
     beyond = f'<table:table-cell table:number-columns-repeated="300"/>{cell("beyond")}'
     body = f'<table:table table:name="S">{row(cell("A"), far)}{row(cell("b"), far, beyond)}</table:table>'
     read = flat("spreadsheet", body)
-    header, _, values = read.blocks[1].text.split("\n")
-    assert header.count("|") == values.count("|") == 201
-    assert values.endswith("| far |")
+    assert read.blocks[1].text == "| A | far |\n| --- | --- |\n| b | far |"
     assert read.warnings == ("Only the first 500 columns were read of: S.",)
 
 
