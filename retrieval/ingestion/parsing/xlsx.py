@@ -25,6 +25,10 @@ _CURRENCY = re.compile(r'\[\$([^\]-]+)[^\]]*\]|"(\s*(?:[€$£¥]|[A-Z]{3})\s*)"
 # A formula whose value is not stored, as programs write them that cannot calculate; that of `t="str"` is an empty text.
 _UNVALUED = re.compile(rb"<c\b(?![^>]*t=\"str\")[^>]*><f\b[^>]*>[^<]*</f>\s*(?:<v\s*/>|<v></v>)?\s*</c>")
 
+_BEYOND = re.compile(
+    rb'r="(?:[A-Z]{3}|S[G-Z]|[T-Z][A-Z])\d'
+)  # the place of a cell in the 501st column or farther right
+
 
 class _Reader(ExcelReader):  # type: ignore[misc]
     def read_chartsheet(self, sheet: Any, rel: Any) -> None:
@@ -43,9 +47,10 @@ def parse_xlsx(data: bytes, limits: Limits) -> ParsedDocument:
     for sheet in book.worksheets:
         if sheet in hidden:
             continue
-        unvalued += len(_UNVALUED.findall(archive.read(sheet._worksheet_path)))
+        missing, most = _looked_at(archive.read(sheet._worksheet_path))
+        unvalued += missing
         sheet.reset_dimensions()  # a stated size may be wrong, and be 16,384 columns wide
-        rows = list(_rows(sheet.iter_rows(max_col=COLUMNS + 1), left))
+        rows = list(_rows(sheet.iter_rows(max_col=most), left))
         left -= sum(map(bool, rows))
         characters -= sum(len(cell) for row in rows for cell in row)
         if left < 0:
@@ -62,6 +67,12 @@ def parse_xlsx(data: bytes, limits: Limits) -> ParsedDocument:
     title = one_line(book.properties.title or "") if book.properties else ""
     told = _unvalued(unvalued) + warnings(wide, [one_line(sheet.title) for sheet in hidden])
     return ParsedDocument(title, tuple(blocks), _MEDIA_TYPE, warnings=told)
+
+
+def _looked_at(sheet: bytes) -> tuple[int, int | None]:
+    """How many formulas of a sheet have no value; and the columns to be read, where it has more than those that are: each
+    row then comes with as many cells."""
+    return len(_UNVALUED.findall(sheet)), COLUMNS + 1 if _BEYOND.search(sheet) else None
 
 
 def _unvalued(formulas: int) -> tuple[str, ...]:
