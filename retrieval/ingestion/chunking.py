@@ -77,7 +77,9 @@ def chunk(document: ParsedDocument, sizes: Sizes = DEFAULTS) -> list[Chunk]:
         _pack(list(pieces), sizes) for _, pieces in groupby(_pieces(document, sizes), lambda p: p.path)
     )
     packed = [group for section in sections for group in section]
-    merged = _join_small(packed, sizes)
+    # A document that is its title alone is found by that.
+    alone = [[_Piece((), one.page, one.text, count_tokens(one.text), TEXT)] for one in document.blocks[:1]]
+    merged = _join_small(packed, sizes) or alone
     return [
         Chunk(ordinal, SEPARATOR.join(_shared(group)), group[0].page, _render(group))
         for ordinal, group in enumerate(merged)

@@ -156,3 +156,9 @@ def test_indexed_text_has_title_and_headings_in_front():
 
 def test_indexed_text_of_a_bare_chunk_is_its_text():
     assert indexed_text("", "", "Up to 140 EUR.") == "Up to 140 EUR."
+
+
+def test_a_document_that_is_its_title_alone_has_a_chunk():
+    assert [each.text for each in chunk(document(heading("Office map"), title="Office map"))] == [
+        "Office map"
+    ]
