@@ -12,6 +12,7 @@ import pypdfium2.raw as pdfium
 
 from retrieval.ingestion.parsing.pdf_accents import accented
 from retrieval.ingestion.parsing.pdf_columns import Gap, in_columns
+from retrieval.ingestion.parsing.pdf_ligatures import parted
 from retrieval.ingestion.parsing.pdf_line import HYPHEN, Box, Line
 from retrieval.ingestion.parsing.pdf_tags import Tags
 
@@ -49,7 +50,12 @@ def _printed(page: pypdfium2.PdfPage, number: int, headings: Mapping[int, int] =
             line = replace(line, level=level)
         _append(lines, accented(line, partial(_mark, text_page)))
     text_page.close()
-    return _without_size_in_margins(lines)
+    return _without_size_in_margins([_spelt(line) for line in lines])
+
+
+def _spelt(line: Line) -> Line:
+    text = parted(line.text)
+    return line if text == line.text else replace(line, text=text)
 
 
 def _level(text_page: pypdfium2.PdfTextPage, line: Line, headings: Mapping[int, int]) -> int:

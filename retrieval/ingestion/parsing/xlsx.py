@@ -70,8 +70,8 @@ def parse_xlsx(data: bytes, limits: Limits) -> ParsedDocument:
 
 
 def _looked_at(sheet: bytes) -> tuple[int, int | None]:
-    """How many formulas of a sheet have no value; and the columns to be read, where it has more than those that are: each
-    row then comes with as many cells."""
+    """How many formulas of a sheet have no value; and how many columns to read where it has more: else each row comes
+    with as many cells."""
     return len(_UNVALUED.findall(sheet)), COLUMNS + 1 if _BEYOND.search(sheet) else None
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from retrieval.ingestion.blocks import HEADING, TEXT
 from retrieval.ingestion.parsing import parse
+from retrieval.ingestion.parsing.pdf_ligatures import parted
 from tests.unit.ingestion.samples import pdf
 
 WIDTH, HEIGHT = 600, 800
@@ -197,3 +198,16 @@ def test_the_points_of_a_slide_are_no_headings_however_large():
         shown(12, "What the company pays, and for whom it pays that.", 50, 60 - 14 * n) for n in range(3)
     )
     assert [text for kind, text in blocks(page(text + small)) if kind == HEADING] == ["Benefits"]
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "text"),
+    [
+        ("con昀椀gured", "configured"),
+        ("昀氀ow o昀昀", "flow off"),
+        ("tra昀케c 琀椀me", "traffic time"),
+        ("琀椀 昀昀", "琀椀 昀昀"),
+    ],
+)
+def test_joined_letters_with_their_bytes_the_wrong_way_round_are_letters(spoilt, text):
+    assert parted(spoilt) == text
