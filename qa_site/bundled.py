@@ -16,6 +16,7 @@ import psutil
 
 from qa_site.account import Account, make_readable, open_the_way
 from qa_site.errors import EmbeddedError
+from qa_site.processes import tied_to_parent
 
 # Graphs of vectors are read at random, and those of 1M chunks take 3 GB. Memory that is not used is not taken.
 SHARED_BUFFERS_MB = min(8192, max(128, psutil.virtual_memory().total // 2**20 // 4))
@@ -144,6 +145,8 @@ class Postgres:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             umask=0o077,
+            start_new_session=True,  # a Ctrl-C on the terminal is for us to handle
+            preexec_fn=tied_to_parent(),
             user=self.site.account.user,
             group=self.site.account.group,
             extra_groups=self.site.account.extra_groups,

@@ -5,11 +5,13 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Callable
+from threading import Event
 
 from django.conf import settings
 from django.contrib.auth.models import User
 
 from qa_site.errors import UpError
+from qa_site.processes import tied_to_parent
 from retrieval.models import Collection, Document
 
 ADMIN = "admin"
@@ -31,15 +33,33 @@ def library_is_empty() -> bool:
     return not Collection.objects.filter(scratch=False).exists()
 
 
-def add_sample(say: Callable[[str], None]) -> None:
-    """In a process of its own: what it needs would stay in this one's memory for good."""
+def add_sample(say: Callable[[str], None], stopping: Event) -> None:
+    """In a process of its own: what it needs would stay in this one's memory for good. All of it is added, or, when it
+    is `stopping` before that, nothing, and the next start does it."""
     say("The library is empty: adding a small sample handbook ...")
-    command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "sample"]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    if done.returncode:
-        raise UpError(
-            f"The sample handbook could not be added: {done.stderr.strip()}. Leave it out with --no-sample."
-        )
+    child = subprocess.Popen(
+        [sys.executable, str(settings.BASE_DIR / "manage.py"), "sample"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # a Ctrl-C on the terminal is for us to handle
+        preexec_fn=tied_to_parent(),
+    )
+    errors = ended(child, stopping)
+    if child.returncode and not stopping.is_set():
+        said = errors.strip().removesuffix(".")
+        raise UpError(f"The sample handbook could not be added: {said}. Leave it out with --no-sample.")
+
+
+def ended(child: "subprocess.Popen[str]", stopping: Event) -> str:
+    """What a child has said of errors when it has come to its end, which is soon when it is `stopping`."""
+    while True:
+        try:
+            return child.communicate(timeout=0.1)[1]
+        except subprocess.TimeoutExpired:
+            if stopping.is_set():
+                child.terminate()
 
 
 def documents_wait() -> bool:

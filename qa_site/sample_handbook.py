@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from django.contrib.auth.models import Group, User
+from django.db import transaction
 
 from qa_site.everyone import EVERYONE
 from retrieval import library
@@ -11,8 +12,9 @@ FOLDER = Path(__file__).parent / "sample"
 COLLECTION = "handbook"
 
 
+@transaction.atomic
 def add() -> int:
-    """Queues its documents, for every user to read through the group of everyone. Returns how many."""
+    """Queues its documents, for every user to read through the group of everyone: all or none. Returns how many."""
     group, _ = Group.objects.get_or_create(name=EVERYONE)
     group.user_set.add(*User.objects.all())
     collection = library.create_collection(None, COLLECTION, "Sample handbook", [group])

@@ -93,23 +93,9 @@ class Up:
         def start_web() -> None:
             supervisor.add(web_job(1, listener))
 
-        others = [web_job(number, listener, warm=True) for number in range(2, self.options.web + 1)]
-        later = [worker_job(), beat_job()]
         try:
             self.servers.start(own=True, meanwhile=start_web)
-            for note in self.servers.notes:
-                self.say(note)
-            migrate(self.say)
-            for job in others:
-                supervisor.add(job)
-            first_start.make_admin(self.say)
-            sample = sample and first_start.library_is_empty()
-            if sample:
-                supervisor.add(later.pop(0))
-                first_start.add_sample(self.say)
-            self._until_ready(supervisor, listener, sample=sample)
-            for job in later:
-                supervisor.add(job)
+            self._come_up(listener, supervisor, sample=sample)
             tidy_at = time.monotonic()
             while not self.stopping.wait(LOOK_EVERY):
                 supervisor.look()
@@ -121,6 +107,28 @@ class Up:
             self.say("Stopping ...")
         finally:
             supervisor.stop()
+
+    def _come_up(self, listener: socket.socket, supervisor: Supervisor, *, sample: bool) -> None:
+        """From an empty database to Ready; returns at once when it is asked to stop meanwhile."""
+        for note in self.servers.notes:
+            self.say(note)
+        if self.stopping.is_set():
+            return
+        migrate(self.say)
+        if self.stopping.is_set():
+            return
+        for number in range(2, self.options.web + 1):
+            supervisor.add(web_job(number, listener, warm=True))
+        first_start.make_admin(self.say)
+        later = [worker_job(), beat_job()]
+        sample = sample and first_start.library_is_empty()
+        if sample:
+            supervisor.add(later.pop(0))
+            first_start.add_sample(self.say, self.stopping)
+        self._until_ready(supervisor, listener, sample=sample)
+        if not self.stopping.is_set():
+            for job in later:
+                supervisor.add(job)
 
     def _until_ready(self, supervisor: Supervisor, listener: socket.socket, *, sample: bool) -> None:
         """Waits until a question can be asked and the sample, where there is one, can be asked about."""

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -49,12 +49,21 @@ def data_folder() -> Iterator[Path]:
 
 
 class Stack:
-    """A running `up`. `url` is what its Ready line says."""
+    """A running `up`, as far as the line with `until`. `url` is what its Ready line says."""
 
-    def __init__(self, data: Path, *options: str, **settings: str) -> None:
+    def __init__(
+        self,
+        data: Path,
+        *options: str,
+        until: str = "Ready: ",
+        start_new_session: bool = False,
+        **settings: str,
+    ) -> None:
         self.data = data
         self.options = options
         self.settings = settings
+        self.until = until
+        self.start_new_session = start_new_session
         self.start()
 
     def start(self) -> None:
@@ -75,8 +84,9 @@ class Stack:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            start_new_session=self.start_new_session,
         )
-        self.url = self.wait_for("Ready: ").split("Ready: ")[1]
+        self.url = self.wait_for(self.until).rpartition("Ready: ")[2]
 
     def wait_for(self, text: str) -> str:
         """The first new line of the output that contains `text`."""
@@ -96,6 +106,11 @@ class Stack:
         """`up` and all that it started."""
         leader = psutil.Process(self.process.pid)
         return [leader, *leader.children(recursive=True)]
+
+    def commands(self) -> Iterator[str]:
+        for process in self.family():
+            with suppress(psutil.NoSuchProcess):
+                yield " ".join(process.cmdline())
 
     def status(self, path: str) -> int:
         with urllib.request.urlopen(self.url + path, timeout=10) as reply:

@@ -1,6 +1,7 @@
 """`manage.py up`, from nothing, as a newcomer meets it."""
 
 import json
+import os
 import signal
 import socket
 from urllib.request import Request, urlopen
@@ -81,6 +82,24 @@ def test_a_command_brings_the_servers_along_when_nothing_runs(data):
     assert not [
         process for process in psutil.process_iter(["cmdline"]) if str(data) in str(process.info["cmdline"])
     ]
+
+
+@pytest.mark.parametrize(
+    ("line", "child"), [("Citefirst, with its data", "/initdb"), ("The library is empty", "manage.py sample")]
+)
+def test_ctrl_c_in_the_middle_of_a_first_start_just_stops_it(line, child):
+    """It goes to all that the terminal has started: to what makes the database, and to what adds the sample."""
+    with data_folder() as data:
+        stack = Stack(data, until=line, start_new_session=True)
+        while not any(child in command for command in stack.commands()):
+            pass
+        family = stack.family()
+        os.killpg(stack.process.pid, signal.SIGINT)
+        rest = stack.process.communicate(timeout=60)[0].splitlines()
+        _, left = psutil.wait_procs(family, timeout=20)
+    assert (stack.process.returncode, left) == (0, [])
+    assert rest[-1] == "Stopping ..."
+    assert not any(line.startswith("Ready") or "could not" in line or "cannot" in line for line in rest)
 
 
 def test_a_second_start_finds_what_the_first_left(second_start):
