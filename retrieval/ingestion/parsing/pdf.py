@@ -30,6 +30,7 @@ _BULLET = re.compile(
     r"^(?:[•▪◦‣·●○■□➢✓–\uf0b7\uf0a7]|[-*](?=\s)|o(?=\s[A-Z])|\(?\d{1,3}[.)](?=\s)|\(?[a-z][.)](?=\s))\s*\S"
 )
 _POINT = re.compile(r"[•▪◦‣·●○■□➢✓–\uf0b7\uf0a7]")
+_SIGN = re.compile(rf"^(?:{_POINT.pattern}\s*|o\s+(?=[A-Z]))")
 _NUMBER = re.compile(r"^\s*\d{1,5}\b|\b\d{1,5}\s*$")
 _OF_ALL = re.compile(r"\s*(?:/|\bof\b)\s*\d{1,5}\s*$", re.IGNORECASE)
 _PAGE_NUMBER = re.compile(r"^(?:page\s*)?[-–]?\s*\d{1,5}\s*(?:(?:of|/)\s*\d{1,5})?\s*[-–]?$", re.IGNORECASE)
@@ -251,7 +252,9 @@ def _block(group: list[Line], style: _Style, width: int) -> Block:
         if len(heading) <= 200:
             return Block(HEADING, heading, page, level=level)
     text = tidy(_joined([line.text for line in group], width, style))
-    return Block(ITEM, text, page, level=1) if _BULLET.match(text) else Block(TEXT, text, page)
+    return (
+        Block(ITEM, _SIGN.sub("- ", text), page, level=1) if _BULLET.match(text) else Block(TEXT, text, page)
+    )
 
 
 def _joined(lines: Sequence[str], width: int, style: _Style) -> str:

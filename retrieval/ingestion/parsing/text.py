@@ -21,10 +21,12 @@ from retrieval.ingestion.blocks import (
 from retrieval.ingestion.parsing.printed import without_running_heads
 from retrieval.ingestion.parsing.sheets import tables
 
-_UNDERLINE = re.compile(r"^([-=~*#^+\"])\1{2,}$")
+_UNDERLINE = re.compile(r"^([-=~*#^+\"'])\1{2,}$")
 _FIRST_LEVEL = "=*#"  # of what headings are underlined with
+_MARKED = re.compile(r"(={1,6})\s+(?=.*\w)(\S.{0,80}?)\s*=*$")  # as in AsciiDoc and wikis
 _NUMBERED = re.compile(r"^\d+(\.\d+)*\.?\s+[^\W\d_]")
 _BULLET = re.compile(r"^(?:[-*+•▪◦‣·–]|\d{1,3}[.)]|[a-z][.)])\s+\S")
+_SIGN = re.compile(r"^[•▪◦‣·–]\s+")
 _SHORT = 80
 _DELIMITERS = ",;\t|"
 _PUNCTUATION = ",;"
@@ -59,9 +61,15 @@ def _paragraph(lines: list[_Line]) -> Iterator[Block]:
     if len(lines) >= 2 and _is_underlined(lines[0].text, lines[1].text):
         yield Block(HEADING, lines[0].text, level=1 if lines[1].text[0] in _FIRST_LEVEL else 2)
         lines = lines[2:]
+    elif lines and (marked := _MARKED.match(lines[0].text)):
+        yield Block(HEADING, marked[2], level=len(marked[1]))
+        lines = lines[1:]
     elif len(lines) == 1 and _heading(lines[0].text):
         yield Block(HEADING, lines[0].text, level=2)
         return
+    elif len(lines) > 1 and lines[1].indent > lines[0].indent and _capitals(lines[0].text):
+        yield Block(HEADING, lines[0].text, level=2)  # of a manual
+        lines = lines[1:]
     group: list[_Line] = []
     for line in lines:
         if _UNDERLINE.match(line.text):
@@ -76,29 +84,32 @@ def _paragraph(lines: list[_Line]) -> Iterator[Block]:
 
 def _is_underlined(text: str, line: str) -> bool:
     """Other signs than these also part a text where they are few."""
-    if len(text) > _SHORT or not _UNDERLINE.match(line):
+    if len(text) > _SHORT or not _UNDERLINE.match(line) or (text[:1], text[-1:]) == ("[", "]"):
         return False
     return line[0] in "=-~" or len(line) >= len(text)
 
 
 def _goes_on(first: _Line, line: _Line) -> bool:
-    """Whether the line belongs to what began with the first: to an item, if it stands further in."""
+    """Whether the line belongs to what began with the first: to an item, if it stands further in or begins small."""
     if _BULLET.match(line.text):
         return False
-    return line.indent > first.indent or not _BULLET.match(first.text)
+    return line.indent > first.indent or line.text[:1].islower() or not _BULLET.match(first.text)
 
 
 def _block(lines: list[_Line]) -> Block:
     text = "\n".join(line.text for line in lines)
-    return Block(ITEM, text, level=1) if _BULLET.match(text) else Block(TEXT, text)
+    return Block(ITEM, _SIGN.sub("- ", text), level=1) if _BULLET.match(text) else Block(TEXT, text)
 
 
 def _heading(line: str) -> bool:
     if len(line) > _SHORT or line.endswith((".", ",", ";", ":", "!")):
         return False
+    return _capitals(line) or bool(_NUMBERED.match(line) and len(line.split()) <= 8)
+
+
+def _capitals(line: str) -> bool:
     letters = [char for char in line if char.isalpha()]
-    capitals = len(letters) >= 4 and all(char.isupper() for char in letters)
-    return capitals or bool(_NUMBERED.match(line) and len(line.split()) <= 8)
+    return len(line) <= _SHORT and len(letters) >= 4 and all(char.isupper() for char in letters)
 
 
 def parse_csv(text: str, delimiter: str, limits: Limits) -> ParsedDocument:

@@ -211,3 +211,8 @@ def test_the_points_of_a_slide_are_no_headings_however_large():
 )
 def test_joined_letters_with_their_bytes_the_wrong_way_round_are_letters(spoilt, text):
     assert parted(spoilt) == text
+
+
+def test_points_are_items_with_a_sign_that_every_page_shows():
+    text = shown(12, "\\267 Dental care is covered", 50, 700) + shown(12, "\\267Leave is 25 days", 50, 685)
+    assert blocks(page(text)) == [("item", "- Dental care is covered"), ("item", "- Leave is 25 days")]

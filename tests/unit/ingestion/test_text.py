@@ -119,3 +119,30 @@ def test_the_first_underlined_heading_is_the_title(line, above):
     document = parse(text.encode(), "leave.rst")
     assert document.title == "The leave"
     assert [(block.kind, block.level) for block in document.blocks] == [(HEADING, 1), (HEADING, 2), (TEXT, 0)]
+
+
+def test_headings_as_in_asciidoc_and_wikis_have_their_depths():
+    document = parse(b"= Guide\n\n== Hotels ==\nBook early.\n\n=== By night\n\nRing twice.\n", "guide.adoc")
+    assert [(block.kind, block.text, block.level) for block in document.blocks] == [
+        (HEADING, "Guide", 1),
+        (HEADING, "Hotels", 2),
+        (TEXT, "Book early.", 0),
+        (HEADING, "By night", 3),
+        (TEXT, "Ring twice.", 0),
+    ]
+
+
+def test_a_line_in_capitals_heads_what_is_set_in_below_it():
+    assert blocks("NAME\n    tar - keeps archives\n\nACME LTD\n12 High Street\n", "tar.txt") == [
+        (HEADING, "NAME"),
+        (TEXT, "tar - keeps archives"),
+        (TEXT, "ACME LTD\n12 High Street"),
+    ]
+
+
+def test_an_item_goes_on_in_a_line_that_begins_small():
+    assert blocks("* Say it where\nit is heard.\n* Then go.\nThe end.\n", "a.txt") == [
+        (ITEM, "* Say it where\nit is heard."),
+        (ITEM, "* Then go."),
+        (TEXT, "The end."),
+    ]
