@@ -89,7 +89,7 @@ def take_data_option(argv: list[str]) -> list[str]:
         else:
             continue
         if not folder.strip():
-            raise env.BadSetting("--data", folder, "a folder")
+            raise env.BadSetting("DATA_DIR", folder, "a folder, where --data is given")
         os.environ["DATA_DIR"] = folder
         return argv[:place] + rest
     return argv

@@ -56,7 +56,7 @@ def test_the_data_folder_is_known_before_the_settings(monkeypatch, option):
 @pytest.mark.parametrize("option", [["--data", ""], ["--data="], ["--data", " "]])
 def test_an_empty_data_folder_is_not_the_usual_one(monkeypatch, option):
     monkeypatch.setenv("DATA_DIR", "elsewhere")
-    with pytest.raises(BadSetting, match="--data="):
+    with pytest.raises(BadSetting, match="--data"):
         take_data_option(["manage.py", "ask", *option, "Why?"])
     assert os.environ["DATA_DIR"] == "elsewhere"
 
