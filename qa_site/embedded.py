@@ -6,6 +6,7 @@ process leaves none behind."""
 
 import fcntl
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -26,6 +27,7 @@ from qa_site.processes import tied_to_parent
 LOG_LIMIT = 10 * 1024 * 1024
 START_PATIENCE = 60.0  # seconds; a recovery after a crash may take its time
 STOP_PATIENCE = 10.0
+ERROR = re.compile("FATAL|PANIC|[Ee]rror")
 
 Process = subprocess.Popen[bytes]
 
@@ -200,9 +202,10 @@ def shorten_logs(folder: Path) -> None:
 
 
 def last_error(log: Path, begin: int) -> str:
-    """The newest line of a server's log, from the byte `begin` on, that says what went wrong."""
+    """The newest line of a server's log, from the byte `begin` on, that says what went wrong; not one that tells those who
+    ask how far it is."""
     lines = log.read_bytes()[begin:].decode(errors="replace").strip().splitlines()[-20:]
-    errors = [line for line in lines if "FATAL" in line or "rror" in line]
+    errors = [line for line in lines if ERROR.search(line) and "the database system is" not in line]
     return (errors or lines or ["it said nothing"])[-1].strip()
 
 

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from qa_site import places
-from qa_site.embedded import LOG_LIMIT, Servers, shorten_logs
+from qa_site.embedded import LOG_LIMIT, Servers, last_error, shorten_logs
 from qa_site.errors import EmbeddedError
 
 
@@ -127,3 +127,15 @@ def test_a_log_that_grows_large_begins_anew_under_who_writes_it(tmp_path):
         writer.write(b"after")
     assert log.read_bytes() == b"after"
     assert (tmp_path / "web-1.log.1").stat().st_size == LOG_LIMIT + 1
+
+
+def test_what_postgres_died_of_is_told_and_not_what_it_told_who_asked(tmp_path):
+    log = tmp_path / "postgres.log"
+    log.write_text(
+        "of an earlier start\n"
+        '[7] FATAL:  could not write to file "pg_wal/xlogtemp.7": No space left on device\n'
+        "[9] FATAL:  the database system is not yet accepting connections\n"
+        "[9] DETAIL:  Consistent recovery state has not been yet reached.\n"
+        "[1] LOG:  database system is shut down\n"
+    )
+    assert last_error(log, 20).endswith("No space left on device")
