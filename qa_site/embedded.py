@@ -202,8 +202,8 @@ def shorten_logs(folder: Path) -> None:
 
 
 def last_error(log: Path, begin: int) -> str:
-    """The newest line of a server's log, from the byte `begin` on, that says what went wrong; not one that tells those who
-    ask how far it is."""
+    """The newest line of a server's log, from the byte `begin` on, that says what went wrong; not one that tells
+    who asks how far it is."""
     lines = log.read_bytes()[begin:].decode(errors="replace").strip().splitlines()[-20:]
     errors = [line for line in lines if ERROR.search(line) and "the database system is" not in line]
     return (errors or lines or ["it said nothing"])[-1].strip()
