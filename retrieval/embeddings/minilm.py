@@ -63,7 +63,8 @@ def prepare(data_dir: Path) -> Path:
     root = Path(__file__).resolve().parents[2]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise EmbeddingError(f"The bundled embedding model cannot be prepared: {done.stderr.strip()[-400:]}")
+        said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+        raise EmbeddingError(f"The bundled embedding model cannot be prepared: {said[-1]}")
     return path
 
 
