@@ -12,20 +12,16 @@ import pypdfium2.raw as pdfium
 from retrieval.errors import DocumentDamaged, DocumentEmpty, DocumentEncrypted, DocumentTooLarge
 from retrieval.ingestion.blocks import HEADING, ITEM, TEXT, Block, Limits, ParsedDocument, one_line, tidy
 from retrieval.ingestion.parsing import ocr
+from retrieval.ingestion.parsing.pdf_bold import headed
 from retrieval.ingestion.parsing.pdf_line import Line
 from retrieval.ingestion.parsing.pdf_lines import lines_of
 from retrieval.ingestion.parsing.pdf_tags import Tags
+from retrieval.ingestion.parsing.pdf_words import Words, words_of
 
 SCANNED = "No text was found: scanned? Run it through text recognition (OCR) first."
 _DEEPEST = 6  # level of a heading: of many sizes, the largest are those of a cover
-_VOCABULARY = 3000  # words of a document that knows most of those that it uses
 _EDGE = 3  # lines at a page's top and bottom among which repeated headers and footers are looked for
 _HYPHENS = ("\ufffe", "\x02", "\xad", "-", "‐")
-_BROKEN = re.compile("([^\\W\\d_]+)[\ufffe\x02]([^\\W\\d_]+)")
-_PARTED = re.compile("(?<=\\w)[\ufffe\x02](?=\\w)")  # at its own hyphen, for a letter is missing on a side
-# Whole ones: not the parts of one that is broken.
-_WORD = re.compile("(?<![\ufffe\x02\\w])[^\\W_]+(?:-[^\\W_]+)*(?![\ufffe\x02\xad\\w‐]|-$)")
-_PART = 4  # letters of what may be a word of its own
 _BULLET = re.compile(
     r"^(?:[•▪◦‣·●○■□➢✓–\uf0b7\uf0a7]|[-*](?=\s)|o(?=\s[A-Z])|\(?\d{1,3}[.)](?=\s)|\(?[a-z][.)](?=\s))\s*\S"
 )
@@ -142,13 +138,12 @@ def _repeated(line: Line, often: set[str]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Style:
-    """What is learned from the whole document: which sizes are headings of which level, which words there
-    are, and whether its writer breaks words (a typesetter does, a word processor's hyphens are its
-    author's)."""
+    """What is learned from the whole document: the size of its text, which sizes are headings of which level, and its
+    words."""
 
+    body: float
     levels: dict[float, int]
-    words: frozenset[str]
-    breaks_words: bool
+    words: Words
 
 
 def _style(lines: Sequence[Line]) -> _Style:
@@ -158,17 +153,7 @@ def _style(lines: Sequence[Line]) -> _Style:
     levels = _beside_tags(lines, larger) or {
         size: min(level, _DEEPEST) for level, size in enumerate(larger, 1)
     }
-    words = frozenset(word for line in lines for word in _words(line.text))
-    broken = sum(line.text.count("\ufffe") for line in lines)
-    return _Style(levels, words, broken > 0.03 * len(lines))
-
-
-def _words(text: str) -> Iterator[str]:
-    """The words of a line, and of those with hyphens also each two parts that stand together."""
-    for word in _WORD.findall(text):
-        yield word
-        if word.count("-") > 1:
-            yield from ("-".join(pair) for pair in pairwise(word.split("-")))
+    return _Style(body, levels, words_of([line.text for line in lines]))
 
 
 def _beside_tags(lines: Iterable[Line], larger: Sequence[float]) -> dict[float, int]:
@@ -201,7 +186,8 @@ def _commonest(sizes: Counter[float]) -> float:
 
 def _blocks(pages: Sequence[list[Line]]) -> Iterator[Block]:
     style = _style([line for lines in pages for line in lines])
-    for lines in pages:
+    deepest = min(max(style.levels.values(), default=0) + 1, _DEEPEST)
+    for lines in headed(pages, deepest, style.body):
         parts = [part for line in lines for part in line.text.split("\ufffe")]
         width = max((len(part) for part in parts), default=0)
         for group in _paragraphs(lines, style.levels):
@@ -248,7 +234,7 @@ def _block(group: list[Line], style: _Style, width: int) -> Block:
     level = _level(group[0], style.levels)
     page = group[0].page
     if level and len(group) <= 3:
-        heading = one_line(_unbroken(" ".join(line.text for line in group), style))
+        heading = one_line(style.words.mended(" ".join(line.text for line in group)))
         if len(heading) <= 200:
             return Block(HEADING, heading, page, level=level)
     text = tidy(_joined([line.text for line in group], width, style))
@@ -267,26 +253,7 @@ def _joined(lines: Sequence[str], width: int, style: _Style) -> str:
         else:
             last = before.rsplit("\ufffe", 1)[-1]
             text += (" " if len(last) >= 0.8 * width or line[:1].islower() else "\n") + line
-    return _unbroken(text, style)
-
-
-def _unbroken(text: str, style: _Style) -> str:
-    if "\ufffe" not in text and "\x02" not in text:
-        return text
-    return _PARTED.sub("-", _BROKEN.sub(lambda found: _mended(found[1], found[2], style), text))
-
-
-def _mended(left: str, right: str, style: _Style) -> str:
-    """A word broken at a line's end, with its hyphen ("cutting-edge") or without, as it stands elsewhere."""
-    whole, hyphenated = left + right, f"{left}-{right}"
-    if whole in style.words:
-        return whole
-    if hyphenated in style.words or not right[:1].islower():
-        return hyphenated
-    # Of the parts of a word that its author hyphenates, a long document has one elsewhere.
-    unknown = len(style.words) > _VOCABULARY and style.words.isdisjoint({left, right})
-    compound = min(len(left), len(right)) >= _PART and style.words.issuperset({left, right})
-    return whole if unknown or (style.breaks_words and not compound) else hyphenated
+    return style.words.mended(text)
 
 
 def _title(document: pypdfium2.PdfDocument, blocks: Sequence[Block]) -> str:

@@ -22,6 +22,7 @@ class Line:
     turned: int = 0  # quarters of a circle
     start: int = 0
     level: int = 0
+    bold: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,8 @@
 """The lines of a PDF's page in reading order, with what was filled into its form."""
 
+import ctypes
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import closing
@@ -11,12 +13,15 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 
 from retrieval.ingestion.parsing.pdf_accents import accented
+from retrieval.ingestion.parsing.pdf_bold import LONGEST
 from retrieval.ingestion.parsing.pdf_columns import Gap, in_columns
 from retrieval.ingestion.parsing.pdf_ligatures import parted
 from retrieval.ingestion.parsing.pdf_line import HYPHEN, Box, Line
 from retrieval.ingestion.parsing.pdf_tags import Tags
 
 NO_TAGS: Mapping[int, int] = {}
+_BOLD = re.compile(rb"bold|black|heavy|-demi|demi\b|CMBX", re.IGNORECASE)
+_NAME = ctypes.create_string_buffer(128)  # of a font
 _FILLED_IN = {pdfium.FPDF_ANNOT_WIDGET, pdfium.FPDF_ANNOT_FREETEXT, pdfium.FPDF_ANNOT_STAMP}
 
 
@@ -48,6 +53,8 @@ def _printed(page: pypdfium2.PdfPage, number: int, headings: Mapping[int, int] =
     for line in in_columns(found, partial(_gap_at, text_page), partial(_parted, text_page)):
         if headings and (level := _level(text_page, line, headings)):
             line = replace(line, level=level)
+        elif not headings and _is_bold(text_page, line):
+            line = replace(line, bold=True)
         _append(lines, accented(line, partial(_mark, text_page)))
     text_page.close()
     return _without_size_in_margins([_spelt(line) for line in lines])
@@ -62,6 +69,19 @@ def _level(text_page: pypdfium2.PdfTextPage, line: Line, headings: Mapping[int, 
     index = pdfium.FPDFText_GetCharIndexFromTextIndex(text_page, line.start)
     drawn = pdfium.FPDFText_GetTextObject(text_page, index)
     return headings.get(pdfium.FPDFPageObj_GetMarkedContentID(drawn), 0) if drawn else 0
+
+
+def _is_bold(text_page: pypdfium2.PdfTextPage, line: Line) -> bool:
+    """Whether its first and its last character are, of a line that is short enough for a heading."""
+    return len(line.text) <= LONGEST and all(
+        _BOLD.search(_font(text_page, place)) for place in (line.start, line.start + len(line.text) - 1)
+    )
+
+
+def _font(text_page: pypdfium2.PdfTextPage, place: int) -> bytes:
+    index = pdfium.FPDFText_GetCharIndexFromTextIndex(text_page, place)
+    pdfium.FPDFText_GetFontInfo(text_page, index, _NAME, len(_NAME), None)
+    return _NAME.value
 
 
 def _gap_at(text_page: pypdfium2.PdfTextPage, line: Line, middle: float) -> Gap | None:

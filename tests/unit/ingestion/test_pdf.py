@@ -34,7 +34,8 @@ def page(text: str, turn: int = 0, annotation: str = "", catalogue: str = "") ->
         f"<< /Type /Catalog /Pages 2 0 R {catalogue} >>",
         "<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
         f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 {WIDTH} {HEIGHT}] /Rotate {turn} /Contents 5 0 R"
-        " /Resources << /Font << /F1 4 0 R >> >> /Annots [6 0 R] >>",
+        " /Resources << /Font << /F1 4 0 R /F2 << /Type /Font /Subtype /Type1 /BaseFont /Helvetica-Bold >> >> >>"
+        " /Annots [6 0 R] >>",
         "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
         f"<< /Length {len(content)} >> stream\n{content}\nendstream",
         f"<< /Type /Annot /Rect [200 695 400 715] /F 4 {annotation} >>",
