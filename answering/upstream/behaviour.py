@@ -68,7 +68,7 @@ class Behaviour:
 
     def changed(self, **changes: Any) -> "Behaviour":
         """A copy with `changes`. Raises ValueError on an unknown name or a value of another type."""
-        known = {field.name: type(getattr(self, field.name)) for field in fields(self)}
+        known = {field.name: type(field.default) for field in fields(self)}
         for name, value in changes.items():
             if name not in known:
                 raise ValueError(f"{name} is no setting of the upstream")

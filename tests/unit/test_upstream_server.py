@@ -242,6 +242,13 @@ async def test_control_refuses_what_it_does_not_know(upstream, http):
     assert "speed" in reply.json()["error"]["message"]
 
 
+async def test_control_takes_a_share_after_a_whole_number(upstream, http):
+    """Most programs write 0.0 as 0."""
+    for share in (0, 1, 0.5):
+        reply = await http.post(upstream.control_url, json={"cut": share})
+        assert reply.status_code == 200
+
+
 async def test_stats_tell_each_request_by_its_id(upstream, client, http):
     await streamed(client, extra_headers={"X-Request-ID": "run-1"})
 
