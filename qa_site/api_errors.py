@@ -36,4 +36,5 @@ def in_one_form(request: HttpRequest, response: HttpResponse) -> HttpResponse:
         code, message = MESSAGES.get(status, INTERNAL)
         response.content = orjson.dumps({"error": {"code": code, "message": message}})
         response["Content-Type"] = "application/json"
+        response["Content-Length"] = str(len(response.content))
     return response

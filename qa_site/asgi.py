@@ -6,7 +6,9 @@ import os
 import psycopg
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
+from channels.security.websocket import WebsocketDenier
 from django.core.asgi import get_asgi_application
+from django.urls import re_path
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "qa_site.settings")
 http = get_asgi_application()
@@ -20,7 +22,11 @@ from qa_site.origin import SameOrigin  # noqa: E402
 from qa_site.uploads import Roomed  # noqa: E402
 from retrieval.errors import RetrievalError  # noqa: E402
 
-sockets = [*answering.routing.websocket_urlpatterns, *retrieval.routing.websocket_urlpatterns]
+sockets = [
+    *answering.routing.websocket_urlpatterns,
+    *retrieval.routing.websocket_urlpatterns,
+    re_path("", WebsocketDenier.as_asgi()),  # an unknown address is no bug of ours
+]
 application = ProtocolTypeRouter(
     {"http": Roomed(http), "websocket": SameOrigin(AuthMiddlewareStack(URLRouter(sockets)))}
 )

@@ -531,6 +531,12 @@ async def test_without_a_login_the_socket_closes(application, transactional_db):
     await socket.disconnect()
 
 
+@pytest.mark.parametrize("path", ["/ws/nowhere/", "/ws/ask"])
+async def test_a_socket_at_an_unknown_address_is_refused(application, path):
+    accepted, _ = await WebsocketCommunicator(application, path).connect()
+    assert not accepted
+
+
 @pytest.mark.parametrize("change", LOGGED_OUT)
 async def test_an_open_socket_answers_nobody_who_is_not_logged_in_any_more(
     cast, settings, tmp_path, application, change
@@ -590,6 +596,13 @@ async def test_every_error_of_the_http_interface_has_one_form(cast, settings, tm
     for answer in answers:
         assert set(answer.json()["error"]) == {"code", "message"}
     assert page["Content-Type"].startswith("text/html")
+
+
+@pytest.mark.expects_errors
+async def test_a_name_that_is_not_ours_is_refused_in_the_form_of_the_http_interface():
+    answer = await AsyncClient(SERVER_NAME="elsewhere.example").get("/api/v1/search?q=leave")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad_request")
+    assert answer["Content-Length"] == str(len(answer.content))
 
 
 async def test_a_field_that_is_missing_is_named_as_its_sender_knows_it(cast, settings, tmp_path):
