@@ -38,12 +38,14 @@ class Hit:
 @dataclass(frozen=True, slots=True)
 class Ranking:
     """Hits, best first. `leg` is `lexical`, `vector` or `fused`; `partial` when the index knew only some
-    chunks. `passages` of the first hits, where the search read them along: true now, so no cache keeps them."""
+    chunks. `passages` of the first hits, where the search read them along: true now, so no cache keeps them.
+    `foreign`: whether the question and texts that its words were sought in are in another language than English."""
 
     leg: str
     hits: tuple[Hit, ...] = ()
     partial: bool = False
     passages: "tuple[Passage, ...]" = ()
+    foreign: bool = False
 
     def __iter__(self) -> Iterator[Hit]:
         return iter(self.hits)
@@ -56,7 +58,7 @@ class Ranking:
         return tuple([hit.chunk for hit in self.hits])
 
     def top(self, k: int) -> "Ranking":
-        return Ranking(self.leg, self.hits[:k], self.partial)
+        return Ranking(self.leg, self.hits[:k], self.partial, foreign=self.foreign)
 
     def bare(self) -> "Ranking":
         """The hits alone."""

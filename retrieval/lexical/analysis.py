@@ -15,6 +15,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 import orjson
 from tantivy import Filter, TextAnalyzer, TextAnalyzerBuilder, Tokenizer
@@ -227,25 +228,34 @@ def _read_in(text: str, declared: str) -> str:
     return language_of(text, orjson.loads(declared))
 
 
-def asked_in(question: str, languages: Sequence[str]) -> dict[str, str]:
-    """The question for the texts of each language: without the small words of the language that it is itself asked
-    in, which are rare in the others' texts and would count the most there. A word alone, such as die, tells nothing."""
+class Asked(NamedTuple):
+    """A question for the texts of each language; `foreign` where it is in one of these that is not English."""
+
+    by_language: dict[str, str]
+    foreign: bool
+
+
+def asked_in(question: str, languages: Sequence[str]) -> Asked:
+    """Without the small words of the language that it is itself asked in, which are rare in the others' texts and would
+    count the most there. A word alone, such as die, tells nothing: then it is in a language of the texts."""
     asked = dict.fromkeys(languages, question)
-    if len(languages) < 2:
-        return asked
+    if not asked.keys() - {DEFAULT}:
+        return Asked(asked, foreign=False)
     folded = _CAPITALS.sub(" ", unicodedata.normalize("NFKC", question)).translate(_FOLDED)
     words = frozenset(_plain().build().analyze(folded))
-    small = {code: words.difference(_without_small(code).analyze(folded)) for code in languages}
-    spoken = max(languages, key=lambda code: len(small[code]))
+    known = dict.fromkeys((*languages, DEFAULT))
+    small = {code: words.difference(_without_small(code).analyze(folded)) for code in known}
+    spoken = max(known, key=lambda code: len(small[code]))
     if len(small[spoken]) < SPOKEN:
-        return asked
+        return Asked(asked, foreign=DEFAULT not in asked)
 
     def kept(word: re.Match[str]) -> str:
         is_small = word[0].translate(_FOLDED).lower() in small[spoken]
         return "" if is_small and word[0] not in CAPITALS else word[0]
 
     without = _WORD.sub(kept, unicodedata.normalize("NFKC", question))
-    return {code: question if code == spoken else without for code in languages}
+    by_language = {code: question if code == spoken else without for code in languages}
+    return Asked(by_language, foreign=spoken != DEFAULT)
 
 
 def _plain() -> TextAnalyzerBuilder:

@@ -62,14 +62,14 @@ class BM25Index:
     def search(self, query: str, scope: AccessScope, k: int) -> Ranking:
         snapshots, partial = self._snapshots, self.partial
         hits: list[Hit] = []
+        said, foreign = asked_in(query, tuple(snapshots))
         if scope and k > 0:
-            said = asked_in(query, tuple(snapshots))
             for language, snapshot in snapshots.items():
                 terms = query_terms(said[language], language)
                 rarest = sorted(terms, key=lambda term: -snapshot.bm25.idf.get(term, 0.0))[:MOST_TERMS]
                 hits += snapshot.best(rarest, scope, k)
         hits.sort(key=lambda hit: -hit.score)
-        return Ranking("lexical", tuple(hits[:k]), partial)
+        return Ranking("lexical", tuple(hits[:k]), partial, foreign=foreign)
 
     def replace(self, documents: Iterable[str], chunks: Iterable[IndexedChunk]) -> None:
         with self._changing:

@@ -142,7 +142,7 @@ class TantivyIndex:
             return Ranking("lexical", partial=partial)
         with _translated():
             allowed = self._allowed(readable)
-            said = asked_in(query, held.languages)
+            said, foreign = asked_in(query, held.languages)
             asked = [self._words(held.searcher, said[code], code, allowed) for code in held.languages]
             asked = [words for words in asked if words]
             if not asked:
@@ -152,7 +152,7 @@ class TantivyIndex:
             chunks = held.searcher.fast_field_values("chunk", [address for _, address in found])
         scored = zip(chunks, found, strict=True)
         hits = (Hit(int(chunk), float(hit[0])) for chunk, hit in scored if chunk is not None)
-        return Ranking("lexical", tuple(hits), partial)
+        return Ranking("lexical", tuple(hits), partial, foreign=foreign)
 
     def replace(self, documents: Iterable[str], chunks: Iterable[IndexedChunk]) -> None:
         """Commits once, at the end: a search sees all of it or nothing."""

@@ -162,7 +162,7 @@ def test_a_question_in_capitals_is_greek_too():
     ],
 )
 def test_small_words_of_a_question_are_not_sought_in_texts_of_another_language(question, spoken, sought):
-    asked = asked_in(question, ("en", "de"))
+    asked = asked_in(question, ("en", "de")).by_language
     other = "de" if spoken == "en" else "en"
     assert asked[spoken] == question
     assert query_terms(asked[other], other) == sought
@@ -170,13 +170,29 @@ def test_small_words_of_a_question_are_not_sought_in_texts_of_another_language(q
 
 @pytest.mark.parametrize("question", ["die casting", "the IT budget"])
 def test_a_small_word_alone_tells_no_language(question):
-    assert set(asked_in(question, ("en", "de")).values()) == {question}
+    assert set(asked_in(question, ("en", "de")).by_language.values()) == {question}
 
 
 def test_what_is_written_in_capitals_is_no_small_word():
-    assert "IT" in asked_in("What is it that the IT does?", ("en", "de"))["de"]
+    assert "IT" in asked_in("What is it that the IT does?", ("en", "de")).by_language["de"]
 
 
 def test_a_single_letter_of_a_script_in_pairs_is_found_in_a_pair():
     assert as_written(["税"], [terms("税金の払い方")]) == ["税金"]
     assert as_written(["税"], [terms("休暇の取り方")]) == ["税"]
+
+
+@pytest.mark.parametrize(
+    ("question", "languages", "foreign"),
+    [
+        ("Wie kann ich Urlaub beantragen?", ("de",), True),
+        ("Wie kann ich Urlaub beantragen?", ("en", "de"), True),
+        ("Wie kann ich Urlaub beantragen?", ("en",), False),
+        ("How do I apply for leave?", ("en", "de"), False),
+        ("How do I apply for leave?", ("de",), False),
+        ("Urlaubsantrag", ("de",), True),
+        ("Urlaubsantrag", ("en", "de"), False),
+    ],
+)
+def test_a_question_is_foreign_in_a_language_of_the_texts_that_is_not_english(question, languages, foreign):
+    assert asked_in(question, languages).foreign is foreign

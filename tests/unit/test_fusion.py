@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from retrieval.fusion import fuse, reciprocal_rank
@@ -61,8 +63,8 @@ def test_reciprocal_rank_looks_at_ranks_alone():
 def test_what_one_leg_is_first_with_stays_among_the_first():
     # Nine chunks that both legs have, each of them a little behind.
     both = range(3, 12)
-    words = leg("lexical", (1, 10.0), *((chunk, 8.5) for chunk in both), (50, 1.0))
-    meaning = leg("vector", (2, 0.6), *((chunk, 0.4) for chunk in both), (51, 0.1))
+    words = leg("lexical", (1, 10.0), *((chunk, 7.0) for chunk in both), (50, 1.0))
+    meaning = leg("vector", (2, 0.6), *((chunk, 0.52) for chunk in both), (51, 0.4))
     assert set(fuse("q", words, meaning, k=2).chunks) == {1, 2}
 
 
@@ -76,8 +78,8 @@ def test_a_question_in_a_script_that_the_model_cannot_read_goes_by_its_words():
 
 
 def test_another_model_may_read_any_script():
-    asked = "How many days off?"
-    assert fuse(RUSSIAN, *NEAREST, k=4, cosines=False) == fuse(asked, *NEAREST, k=4)
+    asked = fuse("How many days off?", *NEAREST, k=4, cosines=False)
+    assert fuse(RUSSIAN, *NEAREST, k=4, cosines=False) == asked
 
 
 @pytest.mark.parametrize(
@@ -85,3 +87,40 @@ def test_another_model_may_read_any_script():
 )
 def test_accents_and_single_signs_are_no_other_script(question):
     assert fuse(question, *NEAREST, k=1).chunks == (4,)
+
+
+def level(name: str, best: float, first: int) -> Ranking:
+    return leg(name, *((first + n, best * (1 - n / 1000)) for n in range(40)))
+
+
+def steep(name: str, best: float, first: int) -> Ranking:
+    return leg(name, *((first + n, best * 0.9**n) for n in range(40)))
+
+
+def test_the_leg_whose_scores_fall_counts_more_than_one_that_finds_all_alike():
+    by_words = fuse("q", steep("lexical", 9.0, 1), level("vector", 0.5, 100), k=40).chunks
+    by_meaning = fuse("q", level("lexical", 9.0, 1), steep("vector", 0.5, 100), k=40).chunks
+    assert by_words[:2] == (1, 2)
+    assert by_meaning[:2] == (100, 101)
+
+
+def test_a_word_that_only_few_have_says_much():
+    few = leg("lexical", (1, 9.0), (2, 8.9))
+    assert fuse("q", few, steep("vector", 0.5, 100), k=2).chunks == (1, 100)
+
+
+def of_words(lexical: Ranking, meaning: Ranking, **more: bool) -> int:
+    """Of the first twenty."""
+    return sum(chunk < 100 for chunk in fuse("Urlaub", lexical, meaning, k=20, **more).chunks)
+
+
+def test_how_another_model_s_cosines_fall_says_nothing():
+    words, meaning = level("lexical", 9.0, 1), steep("vector", 0.9, 100)
+    assert of_words(words, meaning, cosines=False) > of_words(words, meaning)
+
+
+def test_where_question_and_texts_are_in_another_language_the_words_count_more():
+    words, meaning = steep("lexical", 9.0, 1), steep("vector", 0.5, 100)
+    german = replace(words, foreign=True)
+    assert of_words(german, meaning) > of_words(words, meaning)
+    assert of_words(german, meaning, cosines=False) == of_words(words, meaning, cosines=False)
