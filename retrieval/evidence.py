@@ -18,7 +18,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from retrieval.fusion import UNREAD, readable
 from retrieval.lexical.analysis import as_written, compounds, passage_language, passage_terms, query_terms
+from retrieval.lexical.typos import distance
 from retrieval.passages import Passage, Ranking
 
 THRESHOLD = 0.5
@@ -39,6 +41,14 @@ DEPTH = 100  # hits of a ranking, beyond which its length says nothing
 # of the ranking (of cosines: squared); then the best cosine and its lead over the last one, or else the share of
 # the question's words in title and headings.
 MEANING = (-8.10, 6.11, 3.23, -4.39, 11.85, 6.85)
+UNREADABLE = (-4.40, 6.11, 3.23, -4.39, 5.92, 3.42)
+"""MEANING where the bundled model cannot read the letters of the question, to which all such texts are near in it: a
+cosine counts half."""
+
+FOREIGN = 0.85
+"""Added to the intercept where question and texts are in Latin letters and another language than English: less of it
+is near in meaning."""
+
 WORDS = (-5.68, 6.00, 8.14, -4.13, 4.35)
 
 
@@ -55,8 +65,16 @@ def answerability(
     if not passages:
         return 0.0
     values = features(question, passages, lexical, vector, cosines=cosines)
-    weights = MEANING if has_cosines(vector, cosines=cosines) else WORDS
+    weights = _meaning(question, lexical) if has_cosines(vector, cosines=cosines) else WORDS
     return 1 / (1 + math.exp(-sum(w * v for w, v in zip(weights, (1.0, *values), strict=True))))
+
+
+def _meaning(question: str, lexical: Ranking | None) -> tuple[float, ...]:
+    """The coefficients for what the bundled model makes of the question's language."""
+    unread = (1 - readable(question)) / (1 - UNREAD)
+    foreign = FOREIGN * (1 - unread) if lexical is not None and lexical.foreign else 0.0
+    mixed = [(1 - unread) * read + unread * other for read, other in zip(MEANING, UNREADABLE, strict=True)]
+    return (mixed[0] + foreign, *mixed[1:])
 
 
 def has_cosines(vector: Ranking | None, *, cosines: bool = True) -> bool:
@@ -72,7 +90,8 @@ def features(
     cosines: bool = True,
 ) -> tuple[float, ...]:
     """In the order of the coefficients, without the intercept, each about 0 to 1."""
-    read = [_read(question, passage) for passage in passages[:PASSAGES]]
+    spelt = lexical.spelt if lexical is not None else ()
+    read = [_read(question, passage, spelt) for passage in passages[:PASSAGES]]
     close = max((_closest(one.wanted, one.terms) for one in read[:NEAREST]), default=0)
     shared = (max(map(_share, read), default=0.0), min(close, ENOUGH) / ENOUGH)
     if vector is not None and has_cosines(vector, cosines=cosines):
@@ -91,11 +110,14 @@ class _Read:
     terms: tuple[str, ...]
 
 
-def _read(question: str, passage: Passage) -> _Read:
+def _read(question: str, passage: Passage, spelt: Sequence[tuple[str, str]] = ()) -> _Read:
     language = passage_language(passage.text, passage.languages)
     head = passage_terms(f"{passage.title}\n{passage.heading}", language)
     terms = head + passage_terms(passage.text, language)
     wanted = set(as_written(_wanted(question, language), [terms], language))
+    for typed, written in spelt:
+        if typed in wanted and written in terms and distance(typed, written, 1) == 1:
+            wanted = wanted - {typed} | {written}
     for whole, parts in _compounds(question, language):  # said either way, it counts once
         if whole in terms:
             wanted -= parts.difference(terms)

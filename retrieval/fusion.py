@@ -55,7 +55,7 @@ def fuse(
     placed, certain, first = (np.zeros(len(chunks)) for _ in range(3))
     counts, words = 1.0, LEXICAL_SHARE
     if cosines and lexical is not None and vector is not None and len(legs) > 1:
-        counts = min(_read(query), FOREIGN if lexical.foreign else 1.0)
+        counts = min(readable(query), FOREIGN if lexical.foreign else 1.0)
         words = _lexical_share(lexical, vector)
     meant = (1 - words) * counts
     for leg, ids in zip(legs, found, strict=True):
@@ -70,7 +70,7 @@ def fuse(
     return Ranking("fused", tuple(Hit(chunks[at], float(total[at])) for at in best), partial)
 
 
-def _read(query: str) -> float:
+def readable(query: str) -> float:
     """1 for a question in Latin letters but for a sign, UNREAD for one that has half of its letters in others."""
     if query.isascii():
         return 1.0

@@ -39,13 +39,15 @@ class Hit:
 class Ranking:
     """Hits, best first. `leg` is `lexical`, `vector` or `fused`; `partial` when the index knew only some
     chunks. `passages` of the first hits, where the search read them along: true now, so no cache keeps them.
-    `foreign`: whether the question and texts that its words were sought in are in another language than English."""
+    `foreign`: whether the question and texts that its words were sought in are in another language than English;
+    `spelt` are words of the question that no chunk has, as typed, with a likely spelling that some have."""
 
     leg: str
     hits: tuple[Hit, ...] = ()
     partial: bool = False
     passages: "tuple[Passage, ...]" = ()
     foreign: bool = False
+    spelt: tuple[tuple[str, str], ...] = ()
 
     def __iter__(self) -> Iterator[Hit]:
         return iter(self.hits)
@@ -58,7 +60,7 @@ class Ranking:
         return tuple([hit.chunk for hit in self.hits])
 
     def top(self, k: int) -> "Ranking":
-        return Ranking(self.leg, self.hits[:k], self.partial, foreign=self.foreign)
+        return replace(self, hits=self.hits[:k], passages=())
 
     def bare(self) -> "Ranking":
         """The hits alone."""

@@ -143,7 +143,8 @@ class TantivyIndex:
         with _translated():
             allowed = self._allowed(readable)
             said, foreign = asked_in(query, held.languages)
-            asked = [self._words(held.searcher, said[code], code, allowed) for code in held.languages]
+            spelt: list[tuple[str, str]] = []
+            asked = [self._words(held.searcher, said[code], code, allowed, spelt) for code in held.languages]
             asked = [words for words in asked if words]
             if not asked:
                 return Ranking("lexical", partial=partial)
@@ -152,7 +153,7 @@ class TantivyIndex:
             chunks = held.searcher.fast_field_values("chunk", [address for _, address in found])
         scored = zip(chunks, found, strict=True)
         hits = (Hit(int(chunk), float(hit[0])) for chunk, hit in scored if chunk is not None)
-        return Ranking("lexical", tuple(hits), partial, foreign=foreign)
+        return Ranking("lexical", tuple(hits), partial, (), foreign, tuple(spelt))
 
     def replace(self, documents: Iterable[str], chunks: Iterable[IndexedChunk]) -> None:
         """Commits once, at the end: a search sees all of it or nothing."""
@@ -213,14 +214,17 @@ class TantivyIndex:
         each = (Query.term_query(self._schema, "collection", one, "basic") for one in sorted(collections))
         return Query.boolean_query([(Occur.Should, one) for one in each])
 
-    def _words(self, searcher: Searcher, query: str, language: str, allowed: Query) -> dict[Word, Query]:
+    def _words(
+        self, searcher: Searcher, query: str, language: str, allowed: Query, spelt: list[tuple[str, str]]
+    ) -> dict[Word, Query]:
         """The question's words; one that no readable chunk has is also looked for as its likely spellings, or as a
-        name and a number; a letter that texts have in pairs, as those."""
+        name and a number; a letter that texts have in pairs, as those. `spelt` gets these spellings."""
         name = field(language)
         terms = self._rarest(searcher, name, query_terms(query, language))
         words = {(name, term): self._term(name, term) for term in terms}
         known = (searcher, self._schema, name, terms, allowed)
-        for term in corrections(*known):
+        spelt += (likely := corrections(*known))
+        for _, term in likely:
             words[name, term] = Query.boost_query(self._term(name, term), CORRECTED)
         for term in joined(*known):  # what two words ask for
             words[name, term] = Query.boost_query(self._term(name, term), 2 * CORRECTED)

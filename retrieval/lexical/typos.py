@@ -24,18 +24,18 @@ RARE = 64  # a word in more chunks than this is taken as known without counting 
 
 def corrections(
     searcher: Searcher, schema: Schema, name: str, terms: Sequence[str], allowed: Query
-) -> list[str]:
-    """Terms of field `name` that stand within `allowed` and are close to a term that does not."""
+) -> list[tuple[str, str]]:
+    """Terms that do not stand within `allowed`, each with one of field `name` that does and is close to it."""
     unknown = (term for term in terms if len(term) >= SHORTEST and term.isalpha())
-    found: list[str] = []
+    found: list[tuple[str, str]] = []
     corrected = 0
     for term in unknown:
         if corrected >= MOST_WORDS:
             break
         if not _readable(searcher, schema, name, [term], allowed):
             corrected += 1
-            found.extend(_spellings(searcher, schema, name, term, allowed))
-    return [term for term in dict.fromkeys(found) if term not in terms]
+            found += ((term, word) for word in _spellings(searcher, schema, name, term, allowed))
+    return [pair for pair in found if pair[1] not in terms]
 
 
 def parts(searcher: Searcher, schema: Schema, name: str, terms: Sequence[str], allowed: Query) -> list[str]:

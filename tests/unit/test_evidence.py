@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from retrieval.evidence import THRESHOLD, answerability
@@ -145,3 +147,35 @@ def test_a_word_of_two_that_is_not_there_is_missed():
     legs = CASES["words alone"]
     asked = answerability("Does AT&T pay for parking?", [passage(PARKING)], *legs)
     assert asked < answerability("Do we pay for parking?", [passage(PARKING)], *legs)
+
+
+def test_a_slip_of_the_keyboard_does_not_refuse_a_question():
+    words, _ = CASES["both legs"]
+    asked = "how many dasy of anual laeve do i get"
+    likely = (("dasi", "day"), ("anual", "annual"), ("laev", "leav"))
+    spelt = replace(words, spelt=likely)
+    weak = leg("vector", 0.35, 0.2, 0.15)
+    assert answerability(asked, GOOD, words, weak) < THRESHOLD <= answerability(asked, GOOD, spelt, weak)
+
+
+def test_a_word_far_from_its_likely_spelling_is_missed():
+    words, meaning = CASES["both legs"]
+    asked = "who has annuities"
+    spelt = replace(words, spelt=(("annuiti", "annual"),))
+    assert answerability(asked, GOOD, spelt, meaning) == answerability(asked, GOOD, words, meaning)
+
+
+def test_that_letters_which_the_model_cannot_read_lie_near_says_little():
+    text = "Сотрудникам положено 25 дней ежегодного отпуска."
+    legs = (leg("lexical", 5.0, 2.0), leg("vector", 0.8, 0.75, 0.7, length=100))
+    passages = [passage(text, languages='["ru"]')]
+    assert answerability("Сколько дней отпуска у сотрудников?", passages, *legs) >= THRESHOLD
+    assert answerability("Где играли финал кубка?", passages, *legs) < 0.2
+
+
+def test_in_another_language_less_nearness_is_enough():
+    words, meaning = leg("lexical", 5.0), leg("vector", 0.5, 0.3)
+    passages = [passage("Der Antrag auf Urlaub geht an die Leitung.", languages='["de"]')]
+    asked = "Wer genehmigt den Urlaub im Sommer?"
+    german = replace(words, foreign=True)
+    assert answerability(asked, passages, german, meaning) > answerability(asked, passages, words, meaning)

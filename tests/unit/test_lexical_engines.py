@@ -264,3 +264,9 @@ def test_small_words_of_a_question_do_not_count_where_they_are_rare(index):
         ]
     )
     assert index.search("Wie kann ich den Urlaub beantragen?", ALL, 1).chunks == (1,)
+
+
+def test_a_ranking_tells_which_words_it_took_for_slips():
+    index = TantivyIndex()
+    index.append([chunk(1, "the probation period"), chunk(2, "the parking garage")])
+    assert index.search("probaton garage", ALL, 5).spelt == (("probaton", "probat"),)
