@@ -34,6 +34,7 @@ NEAREST = 4  # of them, that are searched for words close together and in headin
 CLOSE = 25  # content words of a passage within which words of the question are close together
 ENOUGH = 4  # words of the question close together beyond which more of them prove no more
 LONG = 8  # letters of a word's stem that make it weigh in full: short words are common ones
+SLIP = 6  # letters of a word's stem from which on a letter is taken for a slip
 CODE = re.compile(r"[a-z]+\d[\dˑ]{2,}\w*|\d{5,}(?<!000)")  # E0382, KB4012345, 23505; no year, no 10,000
 DEPTH = 100  # hits of a ranking, beyond which its length says nothing
 
@@ -45,7 +46,7 @@ UNREADABLE = (-4.40, 6.11, 3.23, -4.39, 5.92, 3.42)
 """MEANING where the bundled model cannot read the letters of the question, to which all such texts are near in it: a
 cosine counts half."""
 
-FOREIGN = 0.85
+FOREIGN = 0.5
 """Added to the intercept where question and texts are in Latin letters and another language than English: less of it
 is near in meaning."""
 
@@ -116,7 +117,7 @@ def _read(question: str, passage: Passage, spelt: Sequence[tuple[str, str]] = ()
     terms = head + passage_terms(passage.text, language)
     wanted = set(as_written(_wanted(question, language), [terms], language))
     for typed, written in spelt:
-        if typed in wanted and written in terms and distance(typed, written, 1) == 1:
+        if typed in wanted and written in terms and _is_slip(typed, written):
             wanted = wanted - {typed} | {written}
     for whole, parts in _compounds(question, language):  # said either way, it counts once
         if whole in terms:
@@ -124,6 +125,11 @@ def _read(question: str, passage: Passage, spelt: Sequence[tuple[str, str]] = ()
         elif parts.intersection(terms):
             wanted.discard(whole)
     return _Read(frozenset(wanted), head, terms)
+
+
+def _is_slip(typed: str, written: str) -> bool:
+    """One letter of a long word: many a short one is another word, as fake is not face."""
+    return len(typed) >= SLIP and distance(typed, written, 1) == 1
 
 
 @lru_cache(maxsize=64)

@@ -150,19 +150,19 @@ def test_a_word_of_two_that_is_not_there_is_missed():
 
 
 def test_a_slip_of_the_keyboard_does_not_refuse_a_question():
-    words, _ = CASES["both legs"]
-    asked = "how many dasy of anual laeve do i get"
-    likely = (("dasi", "day"), ("anual", "annual"), ("laev", "leav"))
-    spelt = replace(words, spelt=likely)
-    weak = leg("vector", 0.35, 0.2, 0.15)
-    assert answerability(asked, GOOD, words, weak) < THRESHOLD <= answerability(asked, GOOD, spelt, weak)
+    words, meaning = leg("lexical", 6.0, 2.0), leg("vector", 0.35, 0.2, 0.15)
+    asked = "are emplyees given anuual days"
+    spelt = replace(words, spelt=(("emplye", "employe"), ("anuual", "annual")))
+    assert (
+        answerability(asked, GOOD, words, meaning) < THRESHOLD <= answerability(asked, GOOD, spelt, meaning)
+    )
 
 
-def test_a_word_far_from_its_likely_spelling_is_missed():
+@pytest.mark.parametrize(("typed", "likely"), [("annuiti", "annual"), ("yaer", "year")])
+def test_a_short_word_and_one_far_from_its_likely_spelling_are_missed(typed, likely):
     words, meaning = CASES["both legs"]
-    asked = "who has annuities"
-    spelt = replace(words, spelt=(("annuiti", "annual"),))
-    assert answerability(asked, GOOD, spelt, meaning) == answerability(asked, GOOD, words, meaning)
+    spelt = replace(words, spelt=((typed, likely),))
+    assert answerability(typed, GOOD, spelt, meaning) == answerability(typed, GOOD, words, meaning)
 
 
 def test_that_letters_which_the_model_cannot_read_lie_near_says_little():
