@@ -20,7 +20,7 @@ from typing import NamedTuple
 import orjson
 from tantivy import Filter, TextAnalyzer, TextAnalyzerBuilder, Tokenizer
 
-from retrieval.lexical.stopwords import ASKING, CAPITALS, ENGLISH, LANGUAGES
+from retrieval.lexical.stopwords import ASKING, CAPITALS, ENGLISH, LANGUAGES, SMALL
 
 MOST_TERMS = 48
 """Terms a question is searched with; a question of 35 very common words costs 200 ms at a million chunks."""
@@ -31,8 +31,6 @@ TITLE_WEIGHT, HEADING_WEIGHT = 2, 2  # how often each counts; docs/retrieval.md 
 DEFAULT = "en"
 
 SPOKEN = 2  # small words of a language by which a question is known to be asked in it
-UNLISTED = frozenset({"greek", "tamil", "turkish", "arabic", "romanian"})
-"""Stemmers for whose languages tantivy brings no stop words."""
 
 JOINT = "ˑ"  # a letter to Unicode, so that tokenizers keep it, and found in no text
 # A text is searched for codes through its shape: `a` for letters and digits, `-` for joints, else a space.
@@ -143,14 +141,24 @@ def analyzer(language: str = DEFAULT) -> TextAnalyzer:
     builder = builder.filter(Filter.lowercase())
     if name == LANGUAGES[DEFAULT]:
         # Stop words go before accents do: thé and a Vietnamese số or hệ are no English words.
-        builder = builder.filter(Filter.custom_stopword(sorted(ENGLISH))).filter(Filter.ascii_fold())
+        builder = builder.filter(_stopping(DEFAULT)).filter(Filter.ascii_fold())
         return builder.filter(Filter.stemmer(name)).build()
     # Other stemmers know their accents, and their stop words bear them: fold what is left afterwards.
-    if name not in UNLISTED:
-        builder = builder.filter(Filter.stopword(name))
-    asking = ASKING.get(language, "").translate(_FOLDED).split()
-    builder = builder.filter(Filter.custom_stopword(asking))
+    builder = builder.filter(_stopping(language)).filter(_asking(language))
     return builder.filter(Filter.stemmer(name)).filter(Filter.ascii_fold()).build()
+
+
+def _stopping(code: str) -> Filter:
+    """Drops the stop words of a known language."""
+    if code == DEFAULT:
+        return Filter.custom_stopword(sorted(ENGLISH))
+    if code in SMALL:
+        return Filter.custom_stopword(SMALL[code].translate(_FOLDED).split())
+    return Filter.custom_stopword([]) if code == "ta" else Filter.stopword(LANGUAGES[code])
+
+
+def _asking(code: str) -> Filter:
+    return Filter.custom_stopword(ASKING.get(code, "").translate(_FOLDED).split())
 
 
 def terms(text: str, language: str = DEFAULT) -> list[str]:
@@ -213,7 +221,7 @@ def language_of(text: str, declared: Iterable[str]) -> str:
     known = [code for code in declared if code in LANGUAGES] or [DEFAULT]
     if len(known) == 1:
         return known[0]
-    sample = " ".join(text.split()[:200]).lower()
+    sample = " ".join(text.split()[:200]).lower().translate(_FOLDED)
     dropped = {code: _share_dropped(code)(sample) for code in known}
     return max(known, key=lambda code: dropped[code])
 
@@ -265,20 +273,11 @@ def _plain() -> TextAnalyzerBuilder:
 @lru_cache(maxsize=len(LANGUAGES) + 1)
 def _without_small(code: str) -> TextAnalyzer:
     """Drops a language's stop words and what it asks with, and leaves the rest as it is."""
-    if code == DEFAULT:
-        return _plain().filter(Filter.custom_stopword(sorted(ENGLISH))).build()
-    builder = _plain().filter(Filter.custom_stopword(ASKING.get(code, "").translate(_FOLDED).split()))
-    return (
-        builder if LANGUAGES[code] in UNLISTED else builder.filter(Filter.stopword(LANGUAGES[code]))
-    ).build()
+    return _plain().filter(_stopping(code)).filter(_asking(code)).build()
 
 
 @lru_cache(maxsize=len(LANGUAGES) + 1)
 def _share_dropped(code: str) -> Callable[[str], int]:
     """Counts the words that the language's stop list takes away."""
-    if LANGUAGES[code] in UNLISTED:
-        return lambda _: 0
-    listed = sorted(ENGLISH) if code == DEFAULT else None
-    stopping = Filter.custom_stopword(listed) if listed else Filter.stopword(LANGUAGES[code])
-    stopped = _plain().filter(stopping).build()
+    stopped = _plain().filter(_stopping(code)).build()
     return lambda text: len(text.split()) - len(stopped.analyze(text))

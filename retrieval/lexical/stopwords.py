@@ -35,6 +35,23 @@ ASKING = {
 }
 """What tantivy's lists leave of question words and of can, must and is."""
 
+SMALL = {
+    "ar": "من في على إلى عن مع هذا هذه ذلك تلك التي الذي الذين ما لا لم لن إن أن كان كانت يكون هو هي هم كل"
+    " بعد قبل عند أو و ثم قد بين حتى إذا كما أي غير لكن منذ هل كيف متى أين لماذا",
+    "el": "ο η το οι τα του της των τον την και κι να σε με για από στο στη στην στον στα στις στους είναι"
+    " ήταν θα δεν μην μη ως αυτό αυτή αυτός αυτά αυτές αυτοί ένα ένας μια ή αν ότι όπως αλλά προς κατά"
+    " μετά έχει έχουν σας μας μου σου τους τις κάθε όταν ώστε επίσης",
+    "ro": "a ai al ale am ar are asta au ați aţi ca ce cea cei cel cele cu da dar de deci despre din după e"
+    " ea ei el ele era eu fi fie fost iar în între la le lor lui mai mea mă ne nici noi nu o ori pe"
+    " pentru prin sau să se sunt sub te tot un una unei unele unor unui va vă voi și şi toate această"
+    " acest aceasta aceste acestea acel",
+    "tr": "ama ancak artık bazı belki ben beni benim bir biri birkaç birçok biz bize bu buna bunda bundan"
+    " bunlar bunu bunun burada da daha de değil diye en gibi göre hem hep her hiç ile için içinde ise"
+    " kadar ki kendi o olan olarak oldu olduğu olur ona ondan onlar onu onun sadece sonra siz şu tüm var"
+    " ve veya ya yani yok çok çünkü üzere",
+}
+"""Stop words of languages for which tantivy brings none."""
+
 # The same letters as a stop word, but a thing when written in capitals: the IT department, the US office.
 CAPITALS = frozenset({"IT", "US", "WHO", "OR", "AM"})
 

@@ -34,7 +34,7 @@ Clause = tuple[Occur, Query]
 Found = tuple[float, DocAddress]
 """A score and where in the snapshot the chunk is."""
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 """Raise it when the schema or the analysis changes: folders of another version are rebuilt."""
 
 WRITER_HEAP = 64 * 1024 * 1024  # bytes, of all threads together; tantivy refuses less than 15 MB a thread

@@ -196,3 +196,17 @@ def test_a_single_letter_of_a_script_in_pairs_is_found_in_a_pair():
 )
 def test_a_question_is_foreign_in_a_language_of_the_texts_that_is_not_english(question, languages, foreign):
     assert asked_in(question, languages).foreign is foreign
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        ("tr", "Çalışanlar bu formu doldurur ve izin için müdüre verir."),
+        ("el", "Οι υπάλληλοι συμπληρώνουν το έντυπο και το δίνουν στον διευθυντή."),
+        ("ro", "Angajații completează formularul și îl dau directorului pentru concediu."),
+        ("ar", "يقدم الموظف النموذج إلى المدير من أجل الإجازة في الشركة."),
+    ],
+)
+def test_a_text_is_read_in_its_language_beside_english(code, text):
+    assert language_of(text, ("en", code)) == code
+    assert language_of("Employees fill in the form and give it to the director.", (code, "en")) == "en"
