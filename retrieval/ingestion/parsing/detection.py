@@ -61,6 +61,8 @@ _PARTS = re.compile(r"</(?:p|div|table|ul|ol|h[1-6]|span|td)>", re.IGNORECASE)
 _HEADERS = re.compile(r"(?:From .*\n)?(?:[A-Za-z][A-Za-z0-9-]*:.*\n(?:[ \t].*\n)*)+")
 _SENT = re.compile(r"^(?:MIME-Version|Message-ID|Received):", re.IGNORECASE | re.MULTILINE)
 
+_SAVED = re.compile(r"^(?:Snapshot-Content-Location:|From: <Saved by)", re.IGNORECASE | re.MULTILINE)
+
 
 def detect(data: bytes, limits: Limits) -> Kind:
     """Raises DocumentUnsupported for what is known and not read, DocumentEncrypted and DocumentDamaged."""
@@ -89,6 +91,10 @@ def refuse_mail(beginning: str) -> None:
     """Raises DocumentUnsupported for a message as it was sent: most of it may be files in Base64."""
     headers = _HEADERS.match(beginning.replace("\r\n", "\n"))
     if headers and _SENT.search(headers[0]):
+        if _SAVED.search(headers[0]):
+            raise DocumentUnsupported(
+                "This is a web page in one file (.mht). Save it as HTML or PDF and try again."
+            )
         raise DocumentUnsupported("This is an e-mail. Save it as PDF, HTML or text and try again.")
 
 

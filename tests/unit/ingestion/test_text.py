@@ -146,3 +146,9 @@ def test_an_item_goes_on_in_a_line_that_begins_small():
         (ITEM, "* Then go."),
         (TEXT, "The end."),
     ]
+
+
+def test_a_page_that_a_browser_saved_in_one_file_is_no_mail():
+    page = "From: <Saved by Blink>\nSnapshot-Content-Location: https://a.example/\nMIME-Version: 1.0\n\nx\n"
+    with pytest.raises(DocumentUnsupported, match=r"a web page in one file \(\.mht\)\. Save it as HTML"):
+        parse(page.encode(), "page.mht")
