@@ -4,6 +4,7 @@ its numbers and is replaced."""
 
 import asyncio
 import logging
+import math
 from collections.abc import Mapping
 from contextlib import suppress
 
@@ -44,6 +45,7 @@ class Recovery:
         self.owner = owner
         self.queues = queues
         self._tasks: list[asyncio.Task[None]] = []
+        self._signs_count_from = -math.inf
 
     async def start(self) -> None:
         with suppress(RedisError, OSError, TimeoutError):
@@ -66,12 +68,20 @@ class Recovery:
         for name, key in self.queues.items():
             metrics.queue_depth.labels(name).set(await self.redis.llen(key))
 
+    async def look(self) -> int:
+        """Takes over what has been left, and says how many. Where our own sign of life has gone, Redis has lost those
+        of the others, too: then they get the time to give new ones."""
+        now = asyncio.get_running_loop().time()
+        if not await self.redis.exists(alive_key(self.owner)):
+            self._signs_count_from = now + SILENT
+        await self._say_alive()
+        return await self.take_over() if now >= self._signs_count_from else 0
+
     async def _beat(self) -> None:
         while True:
             try:
-                await self._say_alive()
+                await self.look()
                 await self._measure_queues()
-                await self.take_over()
             except (RedisError, OSError, TimeoutError, StoreUnavailable) as error:
                 logger.warning("cannot look after runs", extra={"cause": repr(error)})
             await asyncio.sleep(BEAT)

@@ -280,6 +280,26 @@ async def test_a_dead_process_run_is_taken_over_and_its_text_replaced(cast, sett
     assert stored.attempt == 2
 
 
+async def test_no_run_is_taken_from_a_living_process_though_redis_lost_its_sign_of_life(
+    cast, settings, tmp_path
+):
+    slow = SimulatedUpstream(first_token="fixed:30", token_gap="fixed:50", tokens=10)
+    async with slow, process(settings, tmp_path, slow) as here:
+        there = await build()
+        try:
+            ask = an_ask(cast.member)
+            begun = await here.ask(ask)
+            await anext(begun)
+            await here.redis.delete(alive_key(here.store.owner), alive_key(there.store.owner))
+            assert await there.recovery.look() == 0
+            seen = [frame async for frame in begun]
+            await here.runs.settled(ask.run)
+            stored = (await here.store.run(ask.run, cast.member.pk))["events"]
+        finally:
+            await there.aclose()
+    assert stored[1:] == seen
+
+
 async def test_who_saw_more_than_was_copied_has_the_whole_answer_in_the_end(cast, settings, tmp_path):
     slow = SimulatedUpstream(first_token="fixed:30", token_gap="fixed:100", tokens=100)
     async with slow, process(settings, tmp_path, slow) as built:
