@@ -26,7 +26,7 @@ import numpy.typing as npt
 from retrieval.passages import Hit, Ranking
 
 LEXICAL_SHARE = 0.5  # beside another model than the bundled one, whose cosines may lie close together
-LEAST, MOST = 0.2, 0.7  # the lexical share where only the cosines fall, and where only the words' scores do
+LEAST, MOST = 0.25, 0.8  # the lexical share where only the cosines fall, and where only the words' scores do
 STEEPER = 2.0  # by how much the words' scores fall more than cosines, both relative to the best
 NEXT = 9  # the place of the tenth hit
 LEXICAL_TEMPERATURE = 0.3  # of the best BM25 score, since BM25 has no scale of its own
