@@ -29,6 +29,7 @@ from answering.observer import MetricsObserver, count_from_zero
 from answering.parts import Breakers, Parts
 from answering.prefetch import Prefetch
 from answering.prompting import Prompts
+from answering.redis_client import make_redis
 from answering.resilience.breaker import Breaker, Thresholds
 from answering.resilience.delays import HedgeDelay
 from answering.resilience.hedging import HedgeBudget, Hedger
@@ -68,9 +69,6 @@ THRESHOLDS = {
 }
 
 DEPENDENCIES = ("lexical", "embedder", "vectors", "passages", "cache")
-
-REDIS_PATIENCE = 2.0
-"""Seconds to connect to Redis. Calls have their own, shorter limits; a blocking read has none."""
 
 
 class NoEmbedder:
@@ -112,7 +110,7 @@ async def base() -> Base:
         make_pool(settings.DATABASE_URL, min_size=least, max_size=most) for least, most in (NEEDED, SPARED)
     )
     await asyncio.gather(pool.open(), spare.open())
-    redis = Redis.from_url(settings.REDIS_URL, protocol=2, socket_connect_timeout=REDIS_PATIENCE)
+    redis = make_redis(settings.REDIS_URL)
     embedder, follower, classifier = await asyncio.gather(
         asyncio.to_thread(load_embedder),
         asyncio.to_thread(start_follower),

@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 from answering import events, metrics
 from answering.errors import StoreUnavailable
 from answering.events import Frame
+from answering.redis_client import answered
 from answering.runlog import RunLog, stored_frames
 from answering.runs import STOPS, LiveRun, RunManager
 from answering.stages import Question
@@ -54,25 +55,25 @@ class Recovery:
 
     async def aclose(self) -> None:
         pending = set(self._tasks)
-        while pending:  # on Python 3.11 redis-py swallows a cancellation that comes while it sends
+        while pending:  # on Python 3.11 redis-py's pubsub may swallow a cancellation
             for task in pending:
                 task.cancel()
             _, pending = await asyncio.wait(pending, timeout=0.1)
         with suppress(RedisError, OSError, TimeoutError):
-            await self.redis.delete(alive_key(self.owner))
+            await answered(self.redis.delete(alive_key(self.owner)))
 
     async def _say_alive(self) -> None:
-        await self.redis.set(alive_key(self.owner), b"1", ex=SILENT)
+        await answered(self.redis.set(alive_key(self.owner), b"1", ex=SILENT))
 
     async def _measure_queues(self) -> None:
         for name, key in self.queues.items():
-            metrics.queue_depth.labels(name).set(await self.redis.llen(key))
+            metrics.queue_depth.labels(name).set(await answered(self.redis.llen(key)))
 
     async def look(self) -> int:
         """Takes over what has been left, and says how many. Where our own sign of life has gone, Redis has lost those
         of the others, too: then they get the time to give new ones."""
         now = asyncio.get_running_loop().time()
-        if not await self.redis.exists(alive_key(self.owner)):
+        if not await answered(self.redis.exists(alive_key(self.owner))):
             self._signs_count_from = now + SILENT
         await self._say_alive()
         return await self.take_over() if now >= self._signs_count_from else 0
@@ -94,7 +95,7 @@ class Recovery:
         owners = sorted({owner for _, owner in orphans})
         if not owners:
             return 0
-        living = await self.redis.mget([alive_key(owner) for owner in owners])
+        living = await answered(self.redis.mget([alive_key(owner) for owner in owners]))
         silent = {of for of, sign in zip(owners, living, strict=True) if sign is None or of == self.owner}
         taken = [await self._take(run, owner) for run, owner in orphans if owner in silent]
         return sum(taken)

@@ -17,6 +17,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from answering.events import TERMINAL, Event, Frame
+from answering.redis_client import answered
 
 logger = logging.getLogger("answering")
 
@@ -25,7 +26,7 @@ KEEP = 3600
 
 BLOCK = 2000
 """Milliseconds that a reader of another process' run waits for the next frame before it asks again; less than
-the 5 s after which the client itself gives up reading."""
+ANSWER_SECONDS, after which Redis is taken to be away."""
 
 
 def stream_key(run: str) -> str:
@@ -221,8 +222,8 @@ class Copier:
 
 
 async def stored_frames(redis: "Redis", run: str, after: int = 0) -> list[Frame]:
-    """The frames in Redis after number `after`; raises RedisError."""
-    entries: Any = await redis.xrange(stream_key(run), min=f"({after}-0" if after else "-")
+    """The frames in Redis after number `after`; raises RedisError and OSError."""
+    entries: Any = await answered(redis.xrange(stream_key(run), min=f"({after}-0" if after else "-"))
     return _frames(entries, after)
 
 
@@ -235,10 +236,10 @@ def _frames(entries: Any, after: int) -> list[Frame]:
 
 async def follow(redis: "Redis", run: str, after: int = 0) -> AsyncGenerator[Frame | None, None]:
     """The frames of another process' run as they come, until it ends; None when nothing came for a while, so that
-    the caller can look whether anybody is still at it. Raises RedisError."""
+    the caller can look whether anybody is still at it. Raises RedisError and OSError."""
     key = stream_key(run)
     while True:
-        found: Any = await redis.xread({key: f"{after}-0"}, block=BLOCK, count=200)
+        found: Any = await answered(redis.xread({key: f"{after}-0"}, block=BLOCK, count=200))
         if not found:
             yield None
             continue

@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 from answering import events, metrics
 from answering.errors import NotFound, Shed, StoreUnavailable
 from answering.events import Frame
+from answering.redis_client import answered
 from answering.resilience.shedding import Priority
 from answering.runlog import Copier, RunLog, follow
 from answering.stages import Question
@@ -262,7 +263,7 @@ class RunManager:
         if live is None:
             await self.store.run(run, user)
             with suppress(RedisError, OSError):  # nobody to tell: the run goes on to its own end
-                await self.redis.publish(STOPS, f"{run} {user}")
+                await answered(self.redis.publish(STOPS, f"{run} {user}"))
         elif live.question.user != user:
             raise NotFound
         else:

@@ -669,6 +669,6 @@ async def test_what_waits_for_the_worker_is_measured(cast, settings, tmp_path):
         built.recovery.queues = {"test": "a-queue-of-the-tests"}
         await built.redis.rpush("a-queue-of-the-tests", "one", "two")
         await built.recovery._measure_queues()
+        assert REGISTRY.get_sample_value("qa_queue_depth", {"queue": "test"}) == 2
         await built.redis.delete("a-queue-of-the-tests")
-    assert REGISTRY.get_sample_value("qa_queue_depth", {"queue": "test"}) == 2
     assert REGISTRY.get_sample_value("qa_breaker_state", {"dependency": "lexical"}) == 0
