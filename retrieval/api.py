@@ -116,9 +116,10 @@ def _collection(user: User, slug: str) -> Collection:
     found = library.named(permissions.writable_collections(user), slug)
     if found is not None:
         return found
-    unknown = library.named(Collection.objects.all(), slug) is None
-    if unknown and permissions.may_create_collections(user) and slug and slug == library.slug_of(slug):
-        return library.create_collection(user, slug)
+    if permissions.may_create_collections(user) and library.named(Collection.objects.all(), slug) is None:
+        if slug and slug == library.slug_of(slug):
+            return library.create_collection(user, slug)
+        raise HttpError(404, "No collection has this name, and none can: use a-z, 0-9, - and _.")
     raise HttpError(404, "There is no such collection that you may add to.")
 
 

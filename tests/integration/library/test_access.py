@@ -263,6 +263,13 @@ def test_a_librarian_moves_what_is_in_a_collection_of_their_own_making(cast, as_
     assert document.collection == people
 
 
+def test_whoever_may_make_collections_is_told_what_their_names_are_made_of(api):
+    for who, said in (("librarian", "use a-z, 0-9, - and _"), ("member", "may not add documents")):
+        status, body = api(who, "post", "/api/v1/documents", file=upload(), collection="Blue!!")
+        assert status in (403, 404)
+        assert said in body["error"]["message"]
+
+
 def test_a_name_with_a_null_character_is_no_collection(cast, as_user, api):
     assert api("librarian", "post", "/api/v1/documents", file=upload(), collection="a\0b")[0] == 404
     assert as_user(cast.librarian).get("/library/states/?collection=a%00b").json()["documents"] == []
