@@ -38,6 +38,7 @@ class _Snapshot:
     def __init__(self, chunks: list[tuple[int, int, list[str]]]) -> None:
         self.ids = [chunk for chunk, _, _ in chunks]
         self.collections = np.array([collection for _, collection, _ in chunks], dtype=np.int64)
+        self.homes = frozenset(collection for _, collection, _ in chunks)
         self.bm25 = LuceneBM25([terms for _, _, terms in chunks])
 
     def best(self, terms: list[str], scope: AccessScope, k: int) -> list[Hit]:
@@ -60,7 +61,12 @@ class BM25Index:
         return sum(len(snapshot.ids) for snapshot in self._snapshots.values())
 
     def search(self, query: str, scope: AccessScope, k: int) -> Ranking:
-        snapshots, partial = self._snapshots, self.partial
+        held, partial = self._snapshots, self.partial
+        snapshots = {
+            language: snapshot
+            for language, snapshot in held.items()
+            if not snapshot.homes.isdisjoint(scope.collection_ids)
+        }
         hits: list[Hit] = []
         said, foreign = asked_in(query, tuple(snapshots))
         if scope and k > 0:

@@ -79,11 +79,16 @@ class _Held:
     """A snapshot, and the languages and collections that are in it."""
 
     searcher: Searcher
-    languages: tuple[str, ...]
+    languages: Mapping[str, frozenset[int]]
+    """Language -> the collections with chunks in it."""
     collections: Mapping[int, int]
     """Collection -> chunks."""
     whole: bool
     """Whether each chunk is in one of them: a count has its limits."""
+
+    def spoken(self, readable: frozenset[int]) -> tuple[str, ...]:
+        """The languages of what is in these collections: those of others are nothing to go by."""
+        return tuple(code for code, homes in self.languages.items() if not homes.isdisjoint(readable))
 
     def share(self, readable: Iterable[int]) -> float:
         """Of all chunks, those of these collections."""
@@ -94,10 +99,11 @@ class _Held:
         return frozenset(self.collections.keys() - readable) if self.whole else None
 
 
-def _collections(searcher: Searcher) -> list[dict[str, float]]:
+def _collections(searcher: Searcher, matching: Query) -> dict[int, int]:
+    """How many of the matching chunks each collection has."""
     counting = {"held": {"terms": {"field": "collection", "size": MOST_COLLECTIONS}}}
-    found: list[dict[str, float]] = searcher.aggregate(Query.all_query(), counting)["held"]["buckets"]
-    return found
+    found: list[dict[str, float]] = searcher.aggregate(matching, counting)["held"]["buckets"]
+    return {int(bucket["key"]): int(bucket["doc_count"]) for bucket in found}
 
 
 class TantivyIndex:
@@ -127,13 +133,18 @@ class TantivyIndex:
         with _translated():
             self._index.reload()
             searcher = self._index.searcher()
-            counts = {int(bucket["key"]): int(bucket["doc_count"]) for bucket in _collections(searcher)}
+            counts = _collections(searcher, Query.all_query())
+            present = [code for code in LANGUAGES if searcher.doc_freq("language", code)]
             self._held = _Held(
                 searcher,
-                tuple(code for code in LANGUAGES if searcher.doc_freq("language", code)),
+                {code: self._homes(searcher, code) if present[1:] else frozenset(counts) for code in present},
                 counts,
                 whole=sum(counts.values()) == searcher.num_docs,
             )
+
+    def _homes(self, searcher: Searcher, language: str) -> frozenset[int]:
+        written = Query.term_query(self._schema, "language", language, "basic")
+        return frozenset(_collections(searcher, written))
 
     def search(self, query: str, scope: AccessScope, k: int) -> Ranking:
         held, partial = self._held, self.partial
@@ -142,9 +153,10 @@ class TantivyIndex:
             return Ranking("lexical", partial=partial)
         with _translated():
             allowed = self._allowed(readable)
-            said, foreign = asked_in(query, held.languages)
+            languages = held.spoken(readable)
+            said, foreign = asked_in(query, languages)
             spelt: list[tuple[str, str]] = []
-            asked = [self._words(held.searcher, said[code], code, allowed, spelt) for code in held.languages]
+            asked = [self._words(held.searcher, said[code], code, allowed, spelt) for code in languages]
             asked = [words for words in asked if words]
             if not asked:
                 return Ranking("lexical", partial=partial)

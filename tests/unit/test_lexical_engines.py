@@ -40,6 +40,16 @@ def test_only_the_scope_is_searched(index):
     assert index.search("leave", NOTHING, 5).chunks == ()
 
 
+def test_the_language_of_what_is_not_readable_changes_nothing(index):
+    ours, question = AccessScope(frozenset({PEOPLE})), "Wie wird die leave beantragt?"
+    index.replace([], [chunk(1, "Paid leave of absence"), chunk(2, "A die is what we call a chip")])
+    before = index.search(question, ours, 5)
+    index.replace([], [chunk(3, "Der Urlaub wird schriftlich beantragt.", BOARD, languages=("de",))])
+    after = index.search(question, ours, 5)
+    assert (after.chunks, after.foreign, after.spelt) == (before.chunks, before.foreign, before.spelt)
+    assert index.search(question, ALL, 5).foreign
+
+
 def test_replacing_a_document_drops_all_its_chunks(index):
     index.replace(
         [],
