@@ -55,7 +55,7 @@ class Recovery:
 
     async def aclose(self) -> None:
         pending = set(self._tasks)
-        while pending:  # on Python 3.11 redis-py's pubsub may swallow a cancellation
+        while pending:  # on Python 3.11 `asyncio.wait_for`, as the pools of psycopg use it, may swallow a cancellation
             for task in pending:
                 task.cancel()
             _, pending = await asyncio.wait(pending, timeout=0.1)
@@ -140,7 +140,7 @@ class Recovery:
         while True:
             try:
                 async with self.redis.pubsub() as channel:
-                    await channel.subscribe(STOPS)
+                    await answered(channel.subscribe(STOPS))
                     while True:
                         message = await channel.get_message(ignore_subscribe_messages=True, timeout=BEAT)
                         if message is not None:

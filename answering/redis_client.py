@@ -19,7 +19,7 @@ def make_redis(url: str) -> Redis:
     return Redis.from_url(url, protocol=2, socket_timeout=None, socket_connect_timeout=CONNECT_SECONDS)
 
 
-async def answered(call: Awaitable[T], seconds: float = ANSWER_SECONDS) -> T:
-    """The answer of a call that nobody waits for. Raises TimeoutError."""
-    async with asyncio.timeout(seconds):
+async def answered(call: Awaitable[T]) -> T:
+    """The answer of a call that no question waits for. Raises TimeoutError, which is an OSError."""
+    async with asyncio.timeout(ANSWER_SECONDS):
         return await call
