@@ -55,7 +55,7 @@ class Recovery:
 
     async def aclose(self) -> None:
         pending = set(self._tasks)
-        while pending:  # on Python 3.11 `asyncio.wait_for`, as the pools of psycopg use it, may swallow a cancellation
+        while pending:  # on Python 3.11 `asyncio.wait_for`, which the pools use, may swallow a cancellation
             for task in pending:
                 task.cancel()
             _, pending = await asyncio.wait(pending, timeout=0.1)

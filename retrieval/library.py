@@ -138,6 +138,15 @@ def named(collections: QuerySet[Collection], slug: str) -> Collection | None:
     return None if "\0" in slug else collections.filter(slug=slug).first()
 
 
+NAMED = "use a-z, 0-9, - and _"
+"""What names of collections are made of, for who has given another."""
+
+
+def is_slug(name: str) -> bool:
+    """Whether a collection can have this name."""
+    return bool(name) and name == slug_of(name)
+
+
 def slug_of(name: str) -> str:
     return slugify(name)[:80].strip("-")
 

@@ -34,8 +34,8 @@ class Command(BaseCommand):
         for text in paths:
             if not text or not Path(text).exists():  # as a path, an empty one is the folder one stands in
                 raise CommandError(f"{text or repr(text)}: there is no such file or folder.")
-        if not collection or collection != library.slug_of(collection):
-            raise CommandError(f"{collection!r} cannot be a collection's name: use a-z, 0-9, - and _.")
+        if not library.is_slug(collection):
+            raise CommandError(f"{collection!r} cannot be a collection's name: {library.NAMED}.")
         target = library.create_collection(None, collection)
         closed: list[str] = []
         with Progress(
