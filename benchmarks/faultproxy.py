@@ -7,6 +7,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
+from answering.upstream.wire import close
+
 Mode = Literal["ok", "hang", "error", "refuse"]
 Target = Path | tuple[str, int]
 MOST = 256 * 1024
@@ -60,13 +62,16 @@ class FaultProxy:
     async def _close(self) -> None:
         server, self._server = self._server, None
         if server is not None:
-            server.close()
+            await close(server, self._abort)
         await self._cut()
+
+    def _abort(self) -> None:
+        for link in self._links:
+            link.cancel()
 
     async def _cut(self) -> None:
         links = list(self._links)
-        for link in links:
-            link.cancel()
+        self._abort()
         await asyncio.gather(*links, return_exceptions=True)
         await asyncio.sleep(0)  # an aborted transport closes its socket in the loop's next turn
 

@@ -14,7 +14,7 @@ from answering.upstream.behaviour import Behaviour, Draw, Kind, draw, uniform
 from answering.upstream.capacity import Capacity
 from answering.upstream.chat import FOR_EVER, Chat
 from answering.upstream.tally import Call, Tally
-from answering.upstream.wire import Connection, Request
+from answering.upstream.wire import Connection, Request, close
 
 SERVER_ERRORS = (500, 502, 503)
 
@@ -88,11 +88,14 @@ class SimulatedUpstream:
         tasks = [c.task for c in self._connections | self._controllers if c.task is not None]
         for server in (self._server, self._control_server):
             if server is not None:
-                server.close()
-        for connection in [*self._connections, *self._controllers]:
-            connection.abort()
+                await close(server, lambda: self._abort(self._connections | self._controllers))
         await asyncio.gather(*tasks, return_exceptions=True)
         self._server = self._control_server = None
+
+    @staticmethod
+    def _abort(connections: set[Connection]) -> None:
+        for connection in list(connections):
+            connection.abort()
 
     async def change(self, **settings: Any) -> None:
         """Changes the behaviour while it runs; requests under way keep their draw, and the first burst begins now.
@@ -114,9 +117,7 @@ class SimulatedUpstream:
 
     async def _refuse(self) -> None:
         assert self._server is not None
-        self._server.close()
-        for connection in list(self._connections):
-            connection.abort()
+        await close(self._server, lambda: self._abort(self._connections))
 
     async def _serve(self, request: Request, connection: Connection) -> None:
         path = request.path.partition("?")[0].removeprefix("/v1").rstrip("/")

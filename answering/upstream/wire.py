@@ -191,3 +191,18 @@ class Connection(asyncio.Protocol):
     def _write(self, data: bytes) -> None:
         if self._transport is not None:
             self._transport.write(data)
+
+
+async def close(server: asyncio.Server, abort: Callable[[], None]) -> None:
+    """Stops listening and returns when no connection is left; `abort` ends those there are.
+
+    A client may have connected without having been accepted. asyncio takes one turn to accept and another to make
+    the transport, and a server closed in between leaves the socket open (Python 3.11).
+    """
+    gone = asyncio.ensure_future(server.wait_closed())  # from its start, or Python 3.11 does not wait
+    for _ in range(3):
+        await asyncio.sleep(0)
+    server.close()
+    while not gone.done():
+        abort()
+        await asyncio.sleep(0)

@@ -8,6 +8,7 @@ import pytest
 
 from retrieval.embeddings.openai import OpenAIEmbedder, batches
 from retrieval.errors import EmbeddingError, EmbeddingRejected, EmbeddingThrottled
+from tests.servers import listening
 
 
 class Server:
@@ -56,10 +57,9 @@ USAGE = {"prompt_tokens": 1, "total_tokens": 1}
 @pytest.fixture
 async def server():
     made = Server()
-    listening = await asyncio.start_server(made.serve, "127.0.0.1", 0)
-    made.url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/v1"
-    yield made
-    listening.close()
+    async with listening(made.serve) as (host, port):
+        made.url = f"http://{host}:{port}/v1"
+        yield made
 
 
 @pytest.fixture

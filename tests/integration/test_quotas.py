@@ -14,6 +14,7 @@ from answering.api import error_response
 from answering.errors import QuotaExceeded
 from answering.quotas import MINUTE, OwnCount, Quotas
 from answering.redis_client import make_redis
+from tests.servers import listening
 
 OWNER, STRANGER = 1, 2
 PATIENT = 10.0
@@ -103,7 +104,6 @@ async def test_without_redis_the_process_counts_and_says_so_once(
 async def test_a_redis_that_hangs_does_not_hold_the_question_up(redis: Redis) -> None:
     async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(-1)
-        writer.close()
 
     async def keep_busy() -> None:
         for _ in range(12):
@@ -113,8 +113,8 @@ async def test_a_redis_that_hangs_does_not_hold_the_question_up(redis: Redis) ->
             await asyncio.sleep(0)
 
     loop = asyncio.get_running_loop()
-    async with await asyncio.start_server(hang, "127.0.0.1", 0) as server:
-        client = make_redis(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    async with listening(hang) as (host, port):
+        client = make_redis(f"redis://{host}:{port}")
         for patience in (0.02, 0.05, 0.08):  # it may be over while the event loop is at something else
             busy = asyncio.create_task(keep_busy())
             async with asyncio.timeout(5):

@@ -4,6 +4,7 @@ from contextlib import suppress
 import pytest
 
 from benchmarks.faultproxy import FaultProxy
+from tests.servers import listening
 
 
 @pytest.fixture
@@ -16,8 +17,8 @@ async def echo():
                 writer.write(data)
         writer.close()
 
-    async with await asyncio.start_server(handle, "127.0.0.1", 0) as server:
-        yield server.sockets[0].getsockname()[:2]
+    async with listening(handle) as address:
+        yield address
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from answering.generation import Generator, Token
 from answering.resilience.deadline import Deadline
 from answering.streams import ChatStream, Upstream
 from tests.clock import autojump
+from tests.servers import listening
 from tests.unit.generating import QUESTION, now, world
 
 BODIES = {
@@ -152,21 +153,16 @@ def head() -> bytes:
 @asynccontextmanager
 async def serving(reply: bytes | None, *, close: bool = True) -> AsyncIterator[str]:
     """A server that says the same to everybody, or reads and says nothing."""
-    writers = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writers.append(writer)
         await reader.readuntil(b"\r\n\r\n")
         if reply is not None:
             writer.write(reply)
             if close:
                 writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
-        for writer in writers:
-            writer.close()
+    async with listening(serve) as (host, port):
+        yield f"http://{host}:{port}/v1"
 
 
 class Parts:

@@ -1,5 +1,8 @@
 import asyncio
+import gc
 import json
+import socket
+from contextlib import suppress
 
 import httpx2
 import numpy as np
@@ -130,6 +133,18 @@ async def test_requests_follow_each_other_on_one_connection(upstream):
         length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
         assert json.loads(await reader.readexactly(length))["object"] == "list"
     writer.close()
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_who_connects_as_the_server_stops_is_not_forgotten(turns):
+    async with SimulatedUpstream() as server:
+        await asyncio.sleep(0)
+        client = socket.create_connection(("127.0.0.1", server.port), timeout=5)
+        for _ in range(turns):  # the connection is waiting, accepted, given a transport, made
+            await asyncio.sleep(0)
+    with client, suppress(ConnectionResetError):
+        assert client.recv(1) == b""
+    gc.collect()  # a forgotten socket is reported, and the test fails
 
 
 async def test_a_chunked_request_body_is_read(upstream, http):
