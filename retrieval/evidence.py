@@ -42,9 +42,10 @@ DEPTH = 100  # hits of a ranking, beyond which its length says nothing
 # of the ranking (of cosines: squared); then the best cosine and its lead over the last one, or else the share of
 # the question's words in title and headings.
 MEANING = (-8.10, 6.11, 3.23, -4.39, 11.85, 6.85)
-UNREADABLE = (-4.40, 6.11, 3.23, -4.39, 5.92, 3.42)
-"""MEANING where the bundled model cannot read the letters of the question, to which all such texts are near in it: a
-cosine counts half."""
+
+UNREADABLE, COSINES_COUNT = 3.7, 0.5
+"""Added to the intercept, and what a cosine counts, where the bundled model cannot read the letters of the question: to
+it all such texts are near each other."""
 
 FOREIGN = 0.5
 """Added to the intercept where question and texts are in Latin letters and another language than English: less of it
@@ -74,8 +75,9 @@ def _meaning(question: str, lexical: Ranking | None) -> tuple[float, ...]:
     """The coefficients for what the bundled model makes of the question's language."""
     unread = (1 - readable(question)) / (1 - UNREAD)
     foreign = FOREIGN * (1 - unread) if lexical is not None and lexical.foreign else 0.0
-    mixed = [(1 - unread) * read + unread * other for read, other in zip(MEANING, UNREADABLE, strict=True)]
-    return (mixed[0] + foreign, *mixed[1:])
+    count = 1 - (1 - COSINES_COUNT) * unread
+    intercept, *by_words, nearest, lead = MEANING
+    return (intercept + UNREADABLE * unread + foreign, *by_words, count * nearest, count * lead)
 
 
 def has_cosines(vector: Ranking | None, *, cosines: bool = True) -> bool:
