@@ -6,7 +6,6 @@ read."""
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
@@ -23,6 +22,7 @@ from retrieval.lexical.analysis import (
     query_terms,
     weighted,
 )
+from retrieval.lexical.snapshot import Snapshot, snapshot
 from retrieval.lexical.stopwords import LANGUAGES
 from retrieval.lexical.typos import begun, corrections, joined, parts
 from retrieval.passages import Hit, Ranking
@@ -39,13 +39,10 @@ SCHEMA_VERSION = 8
 
 WRITER_HEAP = 64 * 1024 * 1024  # bytes, of all threads together; tantivy refuses less than 15 MB a thread
 FEW = 8  # collections that are filtered one by one
-MOST_COLLECTIONS = 60_000  # tantivy gives up at 65,000 buckets
 ENOUGH = 50  # chunks for each hit wanted, that the rarest words of a question choose from
 ADDED = 8  # words beyond those that add to the score of what these have chosen, the rarest
 COMMON = 0.4  # of all chunks: a word that more of them have tells none from the other
-LOOKED_UP = (
-    2.5  # chunks of a list that are read, passing over most, in the time in which one is looked up in it
-)
+LOOKED_UP = 2.5  # chunks of a list that are read, passing over most, in the time of looking one up in it
 CORRECTED = 0.7  # what a corrected word counts beside a word as it was typed
 
 
@@ -74,38 +71,6 @@ def _translated() -> Iterator[None]:
         raise LexicalError(f"The lexical index failed: {error}") from error
 
 
-@dataclass(frozen=True, slots=True)
-class _Held:
-    """A snapshot, and the languages and collections that are in it."""
-
-    searcher: Searcher
-    languages: Mapping[str, frozenset[int]]
-    """Language -> the collections with chunks in it."""
-    collections: Mapping[int, int]
-    """Collection -> chunks."""
-    whole: bool
-    """Whether each chunk is in one of them: a count has its limits."""
-
-    def spoken(self, readable: frozenset[int]) -> tuple[str, ...]:
-        """The languages of what is in these collections: those of others are nothing to go by."""
-        return tuple(code for code, homes in self.languages.items() if not homes.isdisjoint(readable))
-
-    def share(self, readable: Iterable[int]) -> float:
-        """Of all chunks, those of these collections."""
-        return sum(map(self.collections.__getitem__, readable)) / max(1, self.searcher.num_docs)
-
-    def hidden(self, readable: frozenset[int]) -> frozenset[int] | None:
-        """The collections beside these; None where some chunk may be in neither."""
-        return frozenset(self.collections.keys() - readable) if self.whole else None
-
-
-def _collections(searcher: Searcher, matching: Query) -> dict[int, int]:
-    """How many of the matching chunks each collection has."""
-    counting = {"held": {"terms": {"field": "collection", "size": MOST_COLLECTIONS}}}
-    found: list[dict[str, float]] = searcher.aggregate(matching, counting)["held"]["buckets"]
-    return {int(bucket["key"]): int(bucket["doc_count"]) for bucket in found}
-
-
 class TantivyIndex:
     """A LexicalIndex in `folder`, or in memory where none is given. Raises LexicalError on a damaged folder.
 
@@ -132,19 +97,7 @@ class TantivyIndex:
         """Makes what was committed visible, also by another process."""
         with _translated():
             self._index.reload()
-            searcher = self._index.searcher()
-            counts = _collections(searcher, Query.all_query())
-            present = [code for code in LANGUAGES if searcher.doc_freq("language", code)]
-            self._held = _Held(
-                searcher,
-                {code: self._homes(searcher, code) if present[1:] else frozenset(counts) for code in present},
-                counts,
-                whole=sum(counts.values()) == searcher.num_docs,
-            )
-
-    def _homes(self, searcher: Searcher, language: str) -> frozenset[int]:
-        written = Query.term_query(self._schema, "language", language, "basic")
-        return frozenset(_collections(searcher, written))
+            self._held = snapshot(self._index.searcher(), self._schema)
 
     def search(self, query: str, scope: AccessScope, k: int) -> Ranking:
         held, partial = self._held, self.partial
@@ -207,7 +160,7 @@ class TantivyIndex:
             document.add_text(field(language), weighted(chunk.title, chunk.heading, chunk.text))
             writer.add_document(document)
 
-    def _within(self, held: _Held, readable: frozenset[int]) -> list[Clause]:
+    def _within(self, held: Snapshot, readable: frozenset[int]) -> list[Clause]:
         """What keeps a search of this very snapshot to these collections: the smaller of the two lists, of the chunks
         that are readable or of those that are not."""
         hidden = held.hidden(readable)
