@@ -8,16 +8,15 @@ RetrievalError
  │   ├─ EmbeddingRejected   the request itself is refused (a retry is useless)
  │   └─ EmbeddingThrottled  429; `retry_after` in seconds where the server says so
  ├─ RerankError             the reranker cannot answer
- ├─ DocumentError           a document cannot be used; the message is for an administrator
- │   ├─ DocumentTooLarge
- │   ├─ NoRoom              the disk is full
- │   ├─ CollectionGone      it was deleted while the document came in
- │   ├─ DocumentEncrypted
- │   ├─ DocumentDamaged
- │   ├─ DocumentEmpty       no text found: empty, or scanned
- │   ├─ DocumentUnsupported
- │   └─ ParserLimit         parsing took too much time or memory
- └─ AccessDenied            the asker may not do this
+ └─ DocumentError           a document cannot be used; the message is for an administrator
+     ├─ DocumentTooLarge
+     ├─ NoRoom              the disk is full
+     ├─ CollectionGone      it was deleted while the document came in
+     ├─ DocumentEncrypted
+     ├─ DocumentDamaged
+     ├─ DocumentEmpty       no text found: empty, or scanned
+     ├─ DocumentUnsupported
+     └─ ParserLimit         parsing took too much time or memory
 
 Errors of other libraries are translated into these once, in the adapter that calls the library.
 """
@@ -96,7 +95,3 @@ class DocumentUnsupported(DocumentError):
 
 class ParserLimit(DocumentError):
     """Parsing took more time or memory than is allowed."""
-
-
-class AccessDenied(RetrievalError):
-    """The asker may not do this."""

@@ -12,21 +12,11 @@ probe's question, and a cancelled probe frees its place. A probe that never repo
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from .deadline import Clock
 from .observing import State
-
-
-class BreakerOpen(Exception):
-    """The dependency is known to be down; `retry_after` seconds until it is tried again."""
-
-    def __init__(self, name: str, retry_after: float) -> None:
-        super().__init__(f"{name} is down; it is tried again in {retry_after:.1f} s")
-        self.name = name
-        self.retry_after = retry_after
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,23 +113,6 @@ class Breaker:
         self._epoch += 1  # a lost probe's late report must not count
         self._probe = Call(self, self._epoch, now)
         return self._probe
-
-    @contextmanager
-    def guard(self, *failures: type[Exception]) -> Iterator[None]:
-        """Around one call. `failures`: the errors that say the dependency is ill (by default any); others
-        count neither as success nor as failure, nor does cancellation. Raises BreakerOpen."""
-        call = self.start()
-        if call is None:
-            raise BreakerOpen(self.name, self.retry_after)
-        try:
-            yield
-            call.succeed()
-        except Exception as error:
-            if isinstance(error, failures or Exception):
-                call.fail()
-            raise
-        finally:
-            call.abandon()
 
     def trip(self) -> None:
         """Open a closed breaker on evidence other than a call's result."""

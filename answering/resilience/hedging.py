@@ -45,11 +45,10 @@ async def hedged(
     delay: float,
     allow: Callable[[Why], bool],
     failures: tuple[type[Exception], ...] = (Exception,),
-    discard: Callable[[T], Awaitable[None]] | None = None,
 ) -> T:
     """The result of `first` or of `second`, whichever is earlier. `second` starts once `first` is late by
-    `delay` seconds or has failed, if `allow` agrees. The loser is cancelled and awaited, or discarded where
-    it had just finished. When both fail, raises the first's error."""
+    `delay` seconds or has failed, if `allow` agrees. The loser is cancelled and awaited. When both fail, raises the
+    first's error."""
     calls = [asyncio.ensure_future(first())]
     winner: asyncio.Future[T] | None = None
     try:
@@ -63,7 +62,7 @@ async def hedged(
             winner = await _first_success(calls, failures)
         return winner.result()
     finally:
-        await _reap([call for call in calls if call is not winner], discard)
+        await _reap([call for call in calls if call is not winner])
 
 
 def _failed(call: asyncio.Future[T], failures: tuple[type[Exception], ...]) -> bool:
@@ -83,14 +82,13 @@ async def _first_success(
     return calls[0]
 
 
-async def _reap(calls: Sequence[asyncio.Future[T]], discard: Callable[[T], Awaitable[None]] | None) -> None:
+async def _reap(calls: Sequence[asyncio.Future[T]]) -> None:
     for call in calls:
         call.cancel()
     if calls:
         await asyncio.wait(calls)
     for call in calls:
-        if not call.cancelled() and call.exception() is None and discard:
-            await discard(call.result())
+        _ = call.cancelled() or call.exception()  # seen
 
 
 class HedgeBudget:
@@ -171,7 +169,7 @@ class HedgeGate:
 
 
 class Hedger:
-    """Hedged calls of one dependency at its own quantile: `await hedger.call(first, second)`."""
+    """Hedged calls of one dependency at its own quantile, against itself: `await hedger.call(work)`."""
 
     def __init__(
         self,
@@ -187,40 +185,28 @@ class Hedger:
         self._gate = HedgeGate(clock=clock)
 
     async def call(
-        self,
-        first: Callable[[], Awaitable[T]],
-        second: Callable[[], Awaitable[T]] | None = None,
-        *,
-        size: int = 0,
-        failures: tuple[type[Exception], ...] = (Exception,),
-        healthy: Callable[[], bool] = lambda: True,
+        self, work: Callable[[], Awaitable[T]], *, failures: tuple[type[Exception], ...] = (Exception,)
     ) -> T:
-        """`second` is `first` again where there is no other. `healthy` false (a breaker is not closed): no
-        hedge."""
         self._budget.deposit()
-        delay = self._delays.delay(self._name, size)
+        delay = self._delays.delay(self._name)
         sent: list[Sent] = []
         answered: list[str] = []
 
         def allow(why: Why) -> bool:
-            if self._gate.shut or not healthy() or not self._budget.take(why):
+            if self._gate.shut or not self._budget.take(why):
                 return False
             sent.append(self._gate.start())
             return True
 
-        async def timed(which: str, work: Callable[[], Awaitable[T]]) -> T:
-            with self._timed(size, delay):
+        async def timed(which: str) -> T:
+            with self._timed(delay):
                 result = await work()
             answered.append(which)
             return result
 
         try:
             return await hedged(
-                lambda: timed("first", first),
-                lambda: timed("second", second or first),
-                delay=delay,
-                allow=allow,
-                failures=failures,
+                lambda: timed("first"), lambda: timed("second"), delay=delay, allow=allow, failures=failures
             )
         finally:
             for hedge in sent:
@@ -228,13 +214,13 @@ class Hedger:
                 self._observer.hedge(self._name, "won" if hedge.won else "lost" if answered else "failed")
 
     @contextmanager
-    def _timed(self, size: int, delay: float) -> Iterator[None]:
+    def _timed(self, delay: float) -> Iterator[None]:
         started = self._clock()
         try:
             yield
         except asyncio.CancelledError:
             # A call stopped early says nothing; one stopped late took at least this long.
             if self._clock() - started >= delay:
-                self._delays.observe(self._name, size, self._clock() - started)
+                self._delays.observe(self._name, 0, self._clock() - started)
             raise
-        self._delays.observe(self._name, size, self._clock() - started)
+        self._delays.observe(self._name, 0, self._clock() - started)

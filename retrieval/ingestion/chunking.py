@@ -12,9 +12,6 @@ from itertools import groupby
 
 from retrieval.ingestion.blocks import CODE, HEADING, ITEM, TABLE, TEXT, Block, ParsedDocument
 
-VERSION = "1"
-"""Part of what a published chunk depends on: a new version makes documents be indexed again."""
-
 SEPARATOR = " › "
 FENCE = "```"
 

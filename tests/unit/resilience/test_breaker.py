@@ -1,6 +1,5 @@
 """The breaker opens, waits, probes and closes; whatever happens, it never stays open for good."""
 
-import asyncio
 import math
 
 import pytest
@@ -8,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from answering.resilience.breaker import Breaker, BreakerOpen, Call, Thresholds
+from answering.resilience.breaker import Breaker, Call, Thresholds
 
 
 class Clock:
@@ -218,28 +217,6 @@ def test_changes_are_told(clock: Clock) -> None:
     clock.now += 2
     succeed(it)
     assert told == [("it", "open"), ("it", "half_open"), ("it", "closed")]
-
-
-def test_a_guard_counts_only_the_failures_it_is_told_of(clock: Clock) -> None:
-    it = breaker(clock)
-    for _ in range(10):
-        with pytest.raises(KeyError), it.guard(ValueError):
-            raise KeyError
-    assert it.state == "closed"
-    for _ in range(5):
-        with pytest.raises(ValueError, match="ill"), it.guard(ValueError):
-            raise ValueError("ill")
-    with pytest.raises(BreakerOpen) as refused, it.guard():
-        pass
-    assert refused.value.retry_after == 1
-
-
-def test_a_guard_takes_cancellation_for_neither(clock: Clock) -> None:
-    it = opened(clock)
-    clock.now += 1
-    with pytest.raises(asyncio.CancelledError), it.guard():
-        raise asyncio.CancelledError
-    assert it.probe_due
 
 
 class AnyHistory(RuleBasedStateMachine):
