@@ -1,10 +1,28 @@
 """Servers of a few lines, for what is remote."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 
+from answering.upstream import SimulatedUpstream
 from answering.upstream.wire import close
+
+
+@contextmanager
+def beside(upstream: SimulatedUpstream) -> Iterator[SimulatedUpstream]:
+    """Runs it on an event loop of its own, for a command that blocks."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    asyncio.run_coroutine_threadsafe(upstream.start(), loop).result(10)
+    try:
+        yield upstream
+    finally:
+        asyncio.run_coroutine_threadsafe(upstream.stop(), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
 
 
 @asynccontextmanager

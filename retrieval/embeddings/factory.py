@@ -50,3 +50,11 @@ def ready() -> Embedder:
     if isinstance(embedder, Loadable):
         embedder.load()
     return embedder
+
+
+async def close() -> None:
+    """Lets go of what the embedder of this process holds, connections to a server above all: for a command at its end,
+    on the event loop that asked it. Who needs an embedder after that gets another one."""
+    embedder = configured()
+    build.cache_clear()
+    await embedder.aclose()

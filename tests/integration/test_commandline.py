@@ -4,12 +4,16 @@ import os
 import socket
 import subprocess
 import sys
+from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
 
+from answering.upstream import SimulatedUpstream
+from retrieval.embeddings.factory import configured
 from tests.acceptance.stack import ROOT
-from tests.integration.asking import make_cast
+from tests.integration.asking import QUESTION, make_cast
+from tests.servers import beside
 
 MANAGE = [sys.executable, str(ROOT / "manage.py")]
 ENDED = """
@@ -42,6 +46,22 @@ def test_who_is_nobody_does_not_ask_as_a_superuser(transactional_db, django_user
     django_user_model.objects.create_superuser("admin")
     with pytest.raises(CommandError, match=f"no active user '{name}'"):
         call_command("ask", "What is Project Nightjar?", user=name)
+
+
+def test_a_question_leaves_no_connection_to_an_embedding_server_open(
+    transactional_db, django_user_model, settings, tmp_path
+):
+    settings.LEXICAL_DIR = tmp_path
+    with beside(SimulatedUpstream()) as upstream:
+        settings.EMBEDDING_BASE_URL, settings.EMBEDDING_MODEL = upstream.base_url, "simulated"
+        settings.HAS_REMOTE_EMBEDDER = True
+        make_cast()
+        django_user_model.objects.create_superuser("admin")
+        embedder = configured()
+        told = StringIO()
+        call_command("ask", QUESTION, stdout=told)
+    assert "annual leave" in told.getvalue()
+    assert embedder.client.is_closed()
 
 
 def test_an_upstream_whose_port_is_taken_says_so():

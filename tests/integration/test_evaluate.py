@@ -1,8 +1,6 @@
 """`manage.py evaluate` with the real Postgres, index and embedding model, on a set of four documents."""
 
-import asyncio
 import json
-import threading
 from io import StringIO
 
 import pytest
@@ -17,6 +15,7 @@ from retrieval.embeddings.factory import configured
 from retrieval.evaluation import Figures, read_set
 from retrieval.management.commands.evaluate import verdict
 from retrieval.models import Chunk, Collection, Document
+from tests.servers import beside
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -118,19 +117,15 @@ def test_nobody_reads_a_scratch_collection():
 
 
 @pytest.fixture
-def reranker(settings):
-    """A simulated reranker on an event loop of its own, for a command that blocks."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    upstream = SimulatedUpstream(rerank="fixed:1")
-    asyncio.run_coroutine_threadsafe(upstream.start(), loop).result(10)
+def upstream():
+    with beside(SimulatedUpstream(rerank="fixed:1")) as started:
+        yield started
+
+
+@pytest.fixture
+def reranker(upstream, settings):
     settings.RERANK_BASE_URL = upstream.base_url
-    yield upstream
-    asyncio.run_coroutine_threadsafe(upstream.stop(), loop).result(10)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()
+    return upstream
 
 
 def test_a_reranker_is_measured_beside_the_fusion(folder, reranker):
@@ -141,6 +136,15 @@ def test_a_reranker_is_measured_beside_the_fusion(folder, reranker):
     assert "RERANK_BASE_URL" in out.getvalue().splitlines()[-1]
     assert len(reranker.recent) == len(QUESTIONS)
     assert left_behind() == 0
+
+
+def test_no_connection_to_an_embedding_server_is_left_open(folder, upstream, settings):
+    settings.EMBEDDING_BASE_URL, settings.EMBEDDING_MODEL = upstream.base_url, "simulated"
+    settings.HAS_REMOTE_EMBEDDER = True
+    embedder = configured()
+    call_command("evaluate", str(folder), "--json", stdout=StringIO())
+    assert upstream.tally.calls["embedding"]
+    assert embedder.client.is_closed()
 
 
 def test_without_a_reranker_there_is_none_to_measure(folder):

@@ -13,6 +13,7 @@ from answering.errors import AnsweringError
 from answering.events import Frame
 from answering.reporting import error_event
 from answering.wiring import Wiring, build
+from retrieval.embeddings import factory
 
 
 class Command(BaseCommand):
@@ -55,6 +56,7 @@ class Command(BaseCommand):
             return False
         finally:
             await built.aclose()
+            await factory.close()
 
     async def _show(self, built: Wiring, ask: Any, as_json: bool) -> bool:
         kind = ""

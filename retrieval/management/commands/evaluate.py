@@ -20,7 +20,7 @@ from rich.progress import Progress
 
 from retrieval import reranking
 from retrieval.database import make_pool
-from retrieval.embeddings import Embedder
+from retrieval.embeddings import Embedder, factory
 from retrieval.embeddings.factory import configured
 from retrieval.errors import RetrievalError
 from retrieval.evaluation import Figures, LabelledSet, by_best_chunk, figures, read_set
@@ -133,6 +133,7 @@ async def _measure(
                 return await _ask_all(labelled, scratch, lexical, nearest, reranker, k)
     finally:
         await lexical.aclose()
+        await factory.close()
 
 
 def _nearest(embedder: Embedder, vectors: VectorIndex, scratch: Loaded) -> Callable[[str], Any]:
