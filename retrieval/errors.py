@@ -18,8 +18,10 @@ RetrievalError
      ├─ DocumentUnsupported
      └─ ParserLimit         parsing took too much time or memory
 
-What only one module raises is defined there: MissingTable (a VectorError of `database.py`), DocumentBusy, MaintenanceBusy,
-BadSet and NotEmpty. Errors of other libraries are translated into these once, in the adapter that calls the library.
+What only one module raises is defined there: MissingTable (a VectorError of `database.py`), DocumentBusy,
+MaintenanceBusy, BadSet and NotEmpty.
+
+Errors of other libraries are translated into these once, in the adapter that calls the library.
 """
 
 
