@@ -25,11 +25,14 @@ from retrieval.errors import EmbeddingError, EmbeddingThrottled
 from retrieval.ingestion import indexing, storage
 from retrieval.maintenance import MaintenanceBusy
 from retrieval.models import Document
+from retrieval.waiting import waiting_documents
 
 logger = logging.getLogger(__name__)
 
 STALLED = timedelta(seconds=20)  # without a sign of life, if nobody holds the document's lock either
-FORGOTTEN = timedelta(minutes=5)  # in the queue, as far as the database knows
+FORGOTTEN = timedelta(
+    minutes=5
+)  # in the queue, as far as the database knows, where that is too long to be read
 _BUSY_SECONDS = 3
 _TURN_SECONDS = 30.0
 _MOST_RETRIES = 8
@@ -139,23 +142,18 @@ def stalled() -> list[UUID]:
     found = Q(status__in=[_Status.PARSING, _Status.EMBEDDING])
     waiting = Q(status=_Status.QUEUED)
     if silent.filter(waiting).exists():
-        found |= (
-            waiting
-            if _queue_is_empty()
-            else waiting & ~Q(heartbeat_at__range=(now - FORGOTTEN, now + FORGOTTEN))
-        )
+        known = _in_the_queue()
+        recently = Q(heartbeat_at__range=(now - FORGOTTEN, now + FORGOTTEN))
+        found |= waiting & ~(recently if known is None else Q(pk__in=known))
     ids = silent.filter(found).order_by("created_at").values_list("pk", flat=True)[:500]
     held = _locks_held()
     return [document_id for document_id in ids if indexing.lock_key(document_id) not in held]
 
 
-def _queue_is_empty() -> bool:
-    """Whether nothing waits for a worker, nor with one for its time, but the sweep that asks: then what the database
-    knows as waiting was lost, as after a restart of Redis."""
+def _in_the_queue() -> set[UUID] | None:
+    """The documents that the queue knows of; None where it is too long to be read."""
     with index.app.connection_for_read() as broker:
-        channel = broker.default_channel
-        waiting = channel.client.llen(settings.CELERY_TASK_DEFAULT_QUEUE)
-        return bool(waiting == 0 and channel.client.hlen(channel.unacked_key) <= 1)
+        return waiting_documents(broker.default_channel, index.name, fresh=STALLED)
 
 
 def _locks_held() -> set[int]:

@@ -1,8 +1,11 @@
 """A document's way in, against a real Postgres, with the real parser process and the bundled model."""
 
+import json
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import psycopg
 import pytest
@@ -15,6 +18,7 @@ from retrieval.errors import EmbeddingThrottled
 from retrieval.ingestion import indexing, storage
 from retrieval.models import Chunk, Document
 from retrieval.partitions import find_model
+from retrieval.waiting import MOST_READ
 from tests.integration.library.conftest import FakeEmbedder
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -249,6 +253,29 @@ def stall(document: Document, **ago: float) -> None:
     Document.objects.filter(pk=document.pk).update(heartbeat_at=timezone.now() - timedelta(**ago))
 
 
+@pytest.fixture
+def broker():
+    with tasks.index.app.connection_for_write() as connected:
+        channel = connected.default_channel
+        keys = settings.CELERY_TASK_DEFAULT_QUEUE, channel.unacked_key, channel.unacked_index_key
+        channel.client.delete(*keys)
+        yield channel
+        channel.client.delete(*keys)
+
+
+def taken(broker, *, seconds_ago: float) -> dict[str, Any]:
+    """The oldest message of the queue, which a worker has taken since and has not said that it is done."""
+    message = json.loads(broker.client.rpop(settings.CELERY_TASK_DEFAULT_QUEUE))
+    keep(broker, message, time.time() - seconds_ago)
+    return message
+
+
+def keep(broker, message: dict[str, Any], at: float) -> None:
+    tag = message["properties"]["delivery_tag"]
+    broker.client.hset(broker.unacked_key, tag, json.dumps([message, "", "citefirst"]))
+    broker.client.zadd(broker.unacked_index_key, {tag: at})
+
+
 def test_a_document_whose_worker_died_is_found_stalled(add):
     document = add(FIRST, index=False)
     Document.objects.filter(pk=document.pk).update(status="embedding")
@@ -258,8 +285,9 @@ def test_a_document_whose_worker_died_is_found_stalled(add):
 
 
 @pytest.mark.parametrize("status", ["queued", "embedding"])
-def test_a_document_is_found_stalled_also_after_the_clock_was_set_back(add, status):
+def test_a_document_is_found_stalled_also_after_the_clock_was_set_back(add, broker, status):
     document = add(FIRST, index=False)
+    taken(broker, seconds_ago=-3600)
     Document.objects.filter(pk=document.pk).update(status=status)
     stall(document, hours=-1)
     assert tasks.stalled() == [document.pk]
@@ -289,39 +317,43 @@ def test_a_slow_worker_is_not_taken_for_a_dead_one(add):
     assert seen == [[]]
 
 
-def test_a_document_that_the_queue_lost_is_found_after_some_minutes(add):
-    document = add(FIRST, index=False)
-    stall(document, minutes=4)
+def test_a_document_that_the_queue_lost_is_found_at_once(add, broker):
+    documents = [add(f"# Leave {n}", name=f"{n}.md", index=False) for n in range(3)]
+    for document in documents:
+        stall(document, seconds=30)
     assert tasks.stalled() == []
-    stall(document, minutes=6)
-    assert tasks.stalled() == [document.pk]
+    broker.client.rpop(settings.CELERY_TASK_DEFAULT_QUEUE)
+    assert tasks.stalled() == [documents[0].pk]
+    stall(documents[0], seconds=10)
+    assert tasks.stalled() == []
 
 
-@pytest.fixture
-def broker():
-    with tasks.index.app.connection_for_write() as connected:
-        channel = connected.default_channel
-        channel.client.delete(settings.CELERY_TASK_DEFAULT_QUEUE, channel.unacked_key)
-        yield channel
-        channel.client.delete(settings.CELERY_TASK_DEFAULT_QUEUE, channel.unacked_key)
-
-
-def test_where_the_queue_is_empty_a_document_in_it_is_found_at_once(add, broker):
+def test_a_document_that_waited_with_a_worker_that_was_killed_is_found_at_once(add, broker):
     document = add(FIRST, index=False)
     stall(document, seconds=30)
+    message = taken(broker, seconds_ago=5)
     assert tasks.stalled() == []
-    broker.client.delete(settings.CELERY_TASK_DEFAULT_QUEUE)
+    keep(broker, message, time.time() - 30)
     assert tasks.stalled() == [document.pk]
-    stall(document, seconds=10)
-    assert tasks.stalled() == []
 
 
 def test_a_document_that_a_worker_keeps_for_later_is_not_lost(add, broker):
     document = add(FIRST, index=False)
     stall(document, seconds=30)
-    broker.client.delete(settings.CELERY_TASK_DEFAULT_QUEUE)
-    broker.client.hset(broker.unacked_key, mapping={"the sweep": "", "the document": ""})
+    message = taken(broker, seconds_ago=30)
+    for minutes, lost in ((1, []), (-1, [document.pk]), (60, [document.pk])):
+        message["headers"]["eta"] = (timezone.now() + timedelta(minutes=minutes)).isoformat()
+        keep(broker, message, time.time() - 30)
+        assert tasks.stalled() == lost
+
+
+def test_a_queue_that_is_too_long_to_be_read_has_lost_what_waits_for_minutes(add, broker):
+    document = add(FIRST, index=False)
+    broker.client.lpush(settings.CELERY_TASK_DEFAULT_QUEUE, *["another"] * MOST_READ)
+    stall(document, minutes=4)
     assert tasks.stalled() == []
+    stall(document, minutes=6)
+    assert tasks.stalled() == [document.pk]
 
 
 def test_the_sweeper_removes_files_that_nobody_needs(add, original):
