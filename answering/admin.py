@@ -4,6 +4,7 @@ need not be allowed to see what answers quote."""
 from typing import TYPE_CHECKING, ClassVar
 
 from django.contrib import admin
+from django.db.models.constants import LOOKUP_SEP
 from django.http import HttpRequest
 
 from answering.models import ApiToken, Profile, Run
@@ -35,6 +36,10 @@ class RunAdmin(ReadOnly, RunAdminBase):
         "degraded", "error", "first_citation_ms", "first_token_ms", "usable_ms", "total_ms", "created_at",
         "finished_at",
     ]  # fmt: skip
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """By what is shown alone: `?answer__startswith=T` would tell an answer letter by letter."""
+        return lookup.split(LOOKUP_SEP)[0] in self.fields and super().lookup_allowed(lookup, value, request)
 
 
 @admin.register(Profile)

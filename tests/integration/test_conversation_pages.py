@@ -239,6 +239,30 @@ def test_the_administration_shows_no_question_and_no_answer(client, run):
     assert "When is the merger?" not in page
 
 
+@pytest.mark.expects_errors  # Django's of suspicious requests
+@pytest.mark.parametrize(
+    "lookup",
+    [
+        "answer__startswith=The",
+        "question__icontains=merger",
+        "citations__0__text__icontains=merger",
+        "conversation__title__icontains=merger",
+        "user__password__startswith=a",
+    ],
+)
+def test_the_administration_finds_no_run_by_what_it_says(client, run, lookup):
+    client.force_login(User.objects.create_superuser("root"))
+    assert client.get(f"/admin/answering/run/?{lookup}").status_code == 400
+    assert str(run.id) in client.get("/admin/answering/run/?status__exact=done").content.decode()
+
+
+def test_who_deletes_an_account_is_not_told_what_it_asked(client, owner, run):
+    client.force_login(User.objects.create_superuser("root"))
+    page = client.get(f"/admin/auth/user/{owner.pk}/delete/").content.decode()
+    assert f"conversation {run.conversation_id}" in page
+    assert "When is the merger?" not in page
+
+
 def test_every_module_of_the_page_is_fetched_at_once(browser):
     preloaded = set(browser.get("/").context["modules"])
     found, left = set(), ["ask.js"]
