@@ -1,6 +1,7 @@
 """Administration of collections and documents: who reads what. Documents are added and replaced in the library."""
 
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -27,6 +28,16 @@ class CollectionAdmin(CollectionAdminBase):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Collection]:
         return super().get_queryset(request).filter(scratch=False).prefetch_related("groups")
+
+    def get_deleted_objects(
+        self, objs: Iterable[Collection], request: HttpRequest
+    ) -> tuple[list[Any], dict[str, int], set[str], list[str]]:
+        """How many documents go with it, and not which: who deletes it need not read it."""
+        going = list(objs)
+        count = Document.objects.filter(collection__in=going).count()
+        may = not count or request.user.has_perm("retrieval.delete_document")
+        counts = {"collections": len(going), "documents": count}
+        return [str(each) for each in going], counts, set() if may else {"document"}, []
 
     def delete_model(self, request: HttpRequest, obj: Collection) -> None:
         library.remove_collection(obj)

@@ -2,7 +2,7 @@
 
 import pytest
 from asgiref.sync import async_to_sync
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import OperationalError, connection
 from django.test import Client
@@ -327,6 +327,28 @@ def test_the_administration_shows_librarians_only_the_documents_that_they_read(
     )
     client.post(f"/admin/retrieval/document/{hidden.pk}/delete/", {"post": "yes"})
     assert Document.objects.filter(pk=hidden.pk).exists()
+
+
+@pytest.mark.parametrize("by", ["its page", "the list"])
+def test_who_deletes_a_collection_is_told_how_many_documents_go_and_not_which(
+    as_user, add, board, by, people
+):
+    add("# Merger\n\nWe buy it.\n", "merger.md", to=board)
+    clerk = User.objects.create_user("clerk", is_staff=True)
+    allowed = Permission.objects.filter(codename__in=["view_collection", "delete_collection"])
+    clerk.user_permissions.set(allowed)
+    chosen = {"action": "delete_selected", "_selected_action": board.pk}
+
+    def page() -> str:
+        client = as_user(clerk)
+        if by == "its page":
+            return client.get(f"/admin/retrieval/collection/{board.pk}/delete/").text
+        return client.post("/admin/retrieval/collection/", chosen).text
+
+    assert "permission" in page()  # to delete documents
+    clerk.user_permissions.add(Permission.objects.get(codename="delete_document"))
+    assert "Documents: 1" in page()
+    assert "merger" not in page().lower()
 
 
 @pytest.mark.parametrize(
