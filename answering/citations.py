@@ -14,11 +14,11 @@ SPECIAL = re.compile(r"`+|~+|[ \t]*[\[【［]")
 WORDS = r"(?:(?:sources?|passages?|documents?|docs?|ref(?:erence)?s?|citations?)\.?[\s:#]*)?"
 NUMBER = r"(?:[\^#]?\d{1,9})"
 JOIN = r"\s*(?:,|;|-|–|—|&|and|to)\s*"
-CITATION = re.compile(
-    rf"([ \t]*)[\[【［]\s*{WORDS}({NUMBER}(?:{JOIN}{WORDS}{NUMBER})*)"
-    r"(?::\d+)?(?:†[^\]】］\n]{0,60})?\s*[\]】］]",
+LIKE_ONE = re.compile(
+    rf"[\[【［]\s*{WORDS}({NUMBER}(?:{JOIN}{WORDS}{NUMBER})*)(?::\d+)?(?:†[^\]】］\n]{{0,60}})?\s*[\]】］]",
     re.IGNORECASE,
 )
+CITATION = re.compile(rf"([ \t]*){LIKE_ONE.pattern}", re.IGNORECASE)
 # A prefix of a citation: it may yet become one when more text comes. Bounded, so little is ever held back.
 POSSIBLE = re.compile(r"[ \t]*[\[【［][\^#\w\s,;:.&†–—-]{0,80}")
 DANGLING = re.compile(r"[ \t]*[\[【［][\^#\d\s,;–—-]*")
@@ -129,6 +129,14 @@ class CitationFilter:
         head, newline, line = shown.rpartition("\n")
         blank = not (line if newline else head + line).strip()
         self._blank_line = blank and (bool(newline) or self._blank_line)
+
+
+def uncited(text: str) -> str:
+    """What a document says, with nothing in it that reads as a citation of ours: its `[Source 2]` is `(Source 2)`, and
+    its footnote `[^1]` is `(1)`."""
+    if not any(bracket in text for bracket in OPENING):
+        return text
+    return LIKE_ONE.sub(lambda found: f"({found.group()[1:-1].strip().lstrip('^')})", text)
 
 
 def renumber(previous: Sequence[tuple[int, int]], chunks: Sequence[int]) -> list[tuple[int, int]]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from answering.citations import uncited
 from retrieval.passages import Passage
 from retrieval.sentences import Context, score_sentences
 
@@ -23,7 +24,6 @@ _ITEM = re.compile(r"^\s*(?:[-*+•–]|\d{1,3}[.)]|[a-zA-Z][.)])\s+")
 _RULE = re.compile(r"^\s*\|?[\s:|-]+\|?\s*$")
 _CELL = re.compile(r"(?<!\\)\|")
 _LINK = re.compile(r"!?\[([^\]\n]*)\]\([^)\s]*(?:\s[^)\n]*)?\)")
-_NUMBERED = re.compile(r"\[(\d{1,4}(?:\s*[,;–-]\s*\d{1,4})*)\]")
 _LEANING = re.compile(
     r"(?:it|this|that|these|those|they|he|she|such|then|also|however|otherwise)\b", re.IGNORECASE
 )
@@ -57,7 +57,7 @@ def extract(
         return ""
     order = list(dict.fromkeys(quote.passage for quote in quotes))
     blocks = [
-        f"> {_joined([quote for quote in quotes if quote.passage == place])} [{passages[place][0]}]"
+        f"> {uncited(_joined([quote for quote in quotes if quote.passage == place]))} [{passages[place][0]}]"
         for place in order
     ]
     return "\n\n".join([lead_in, *blocks])
@@ -197,7 +197,7 @@ def _clean(raw: str) -> str:
     """One line without the marks of a list, a heading or a link, nor anything that looks like a citation;
     cut, if it is very long, between words."""
     text = " ".join(_ITEM.sub("", raw.strip()).lstrip("#> ").split())
-    text = _NUMBERED.sub(r"(\1)", _LINK.sub(r"\1", text))
+    text = uncited(_LINK.sub(r"\1", text))
     for mark in ("**", "__", "`"):
         if text.count(mark) % 2:
             text = text.replace(mark, "")

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from answering.citations import uncited
 from answering.messages import Message
 from retrieval.passages import Passage
 
@@ -41,7 +42,6 @@ PROFILE_CHARACTERS = 600
 
 _FENCE = re.compile(r"<(?=\s*/?\s*(?:passage|profile|earlier|question)\b)", re.IGNORECASE)
 _CONTROL = re.compile(r"<\|(?=\w)|(?<=\w)\|>")  # <|im_start|> and its like, which some servers take as markup
-_NUMBERED = re.compile(r"[\[【]\s*\^?(\d{1,4}(?:\s*[,;–-]\s*\d{1,4})*)\s*[\]】]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ def _defused(text: str) -> str:
         text = _FENCE.sub("‹", text)
     if "<|" in text or "|>" in text:
         text = _CONTROL.sub(lambda found: " ".join(found.group()), text)
-    return _NUMBERED.sub(r"(\1)", text) if "[" in text or "【" in text else text
+    return uncited(text)
 
 
 def _shortened(text: str, most: int) -> str:

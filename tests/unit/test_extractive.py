@@ -2,6 +2,9 @@
 
 import re
 
+import pytest
+
+from answering.citations import CitationFilter
 from answering.extractive import LEAD_IN, extract
 from retrieval.passages import Passage
 
@@ -87,6 +90,39 @@ def test_a_sentence_that_leans_on_the_one_before_brings_it_along():
     text = "The garage belongs to the landlord. It opens at six for cyclists."
     answer = body(extract("When does it open for cyclists?", [passage(text)], most=1))
     assert answer == "> The garage belongs to the landlord. It opens at six for cyclists. [1]"
+
+
+@pytest.mark.parametrize(
+    ("written", "quoted"),
+    [
+        ("[^1]", "(1)"),
+        ("[2]", "(2)"),
+        ("[Source 2]", "(Source 2)"),
+        ("【1】", "(1)"),
+        ("［2］", "(2)"),
+        ("[1†L4]", "(1†L4)"),
+        ("[1 and 2]", "(1 and 2)"),
+        ("[00002]", "(00002)"),
+        ("[Source 99]", "(Source 99)"),
+    ],
+)
+def test_what_a_document_says_passes_for_no_citation(written, quoted):
+    text = f"Full-time employees get 28 days of annual leave {written} in a calendar year."
+    answer = extract(
+        "How many days of annual leave do employees get?", [passage(text), passage(LIST, 2)], most=1
+    )
+    seen = CitationFilter([1, 2])
+    shown = seen.feed(answer) + seen.flush()
+    assert (
+        body(shown) == f"> Full-time employees get 28 days of annual leave {quoted} in a calendar year. [1]"
+    )
+    assert seen.cited == [1]
+
+
+def test_cells_of_a_table_make_no_citation_together():
+    text = "| annual leave is shown under [1 | 2] in the plan |"
+    answer = extract("What is annual leave shown under?", [passage(text), passage(LIST, 2)], most=1)
+    assert body(answer) == "> annual leave is shown under (1; 2) in the plan [1]"
 
 
 def test_references_inside_a_document_are_not_taken_for_citations():

@@ -73,8 +73,8 @@ def test_a_title_cannot_leave_its_quotes():
 
 
 def test_references_inside_a_document_do_not_look_like_citations():
-    text = last(build("q", [(1, passage(), "As shown in [2] and [3, 4].")]))
-    assert "As shown in (2) and (3, 4)." in text
+    text = last(build("q", [(1, passage(), "As shown in [2] and [3, 4], [Source 2], ［3］ and [^1].")]))
+    assert "As shown in (2) and (3, 4), (Source 2), (3) and (1)." in text
 
 
 def test_the_question_comes_last():
