@@ -46,7 +46,6 @@ class Question:
     scope: AccessScope
     priority: str = "interactive"
     fresh: bool = False
-    attempt: int = 1
     opens: bool = False
     profile: str | None = None
 
