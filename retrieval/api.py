@@ -87,7 +87,7 @@ def put(request: AuthenticatedRequest, document_id: UUID, file: File[UploadedFil
     if not permissions.may_change(request.auth, document):
         raise HttpError(403, "You may not change documents.")
     try:
-        library.replace(document, _checked(file), file.chunks())
+        library.replace(document, _checked(file), file.chunks(), request.auth)
         document.refresh_from_db()
     except tuple(REFUSED) as error:
         raise HttpError(REFUSED[type(error)], str(error)) from error

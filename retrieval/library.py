@@ -49,7 +49,7 @@ def add(user: "User | None", collection: Collection, name: str, pieces: Iterable
     return document
 
 
-def replace(document: Document, name: str, pieces: Iterable[bytes]) -> None:
+def replace(document: Document, name: str, pieces: Iterable[bytes], by: "User | None" = None) -> None:
     """New content for a document; the old stays searchable until the new is ready. Raises DocumentTooLarge,
     and Document.DoesNotExist when it was deleted meanwhile."""
     with storage.stored(pieces) as stored:
@@ -57,7 +57,8 @@ def replace(document: Document, name: str, pieces: Iterable[bytes]) -> None:
         before = document.content_hash
         document.name, document.size = file_name(name), stored.size
         document.content_hash = stored.content_hash
-        document.save(update_fields=["name", "size", "content_hash", "changed_at"])
+        _take_over(document, by)
+        document.save(update_fields=["name", "size", "content_hash", "uploaded_by", "changed_at"])
         _requeue(document)
         transaction.on_commit(lambda: _forget_files([before]))
 
@@ -68,7 +69,7 @@ def retry(document: Document) -> None:
         _requeue(Document.objects.select_for_update().get(pk=document.pk))
 
 
-def move(document: Document, collection: Collection) -> None:
+def move(document: Document, collection: Collection, by: "User | None" = None) -> None:
     """To another collection, at once: the old one's readers no longer find it when this returns. Raises
     CollectionGone, and Document.DoesNotExist when the document was deleted meanwhile."""
     with _collection_may_go(), transaction.atomic():
@@ -76,7 +77,10 @@ def move(document: Document, collection: Collection) -> None:
         before = document.collection_id
         if before == collection.pk:
             return
-        Document.objects.filter(pk=document.pk).update(collection=collection, changed_at=timezone.now())
+        _take_over(document, by)
+        Document.objects.filter(pk=document.pk).update(
+            collection=collection, uploaded_by=document.uploaded_by_id, changed_at=timezone.now()
+        )
         chunks = Chunk.objects.filter(document=document)
         hashes = frozenset(chunks.values_list("content_hash", flat=True))
         chunks.update(collection=collection)  # the vectors follow, by a trigger
@@ -85,6 +89,15 @@ def move(document: Document, collection: Collection) -> None:
         user = document.uploaded_by_id
         transaction.on_commit(lambda: progress.hint(document.pk, before, user))
         transaction.on_commit(lambda: progress.hint(document.pk, collection.pk, user))
+
+
+def _take_over(document: Document, by: "User | None") -> None:
+    """The document is theirs who replaced or moved it last. Whose it was before may not read what it has become, nor
+    where it is now, and follows it only where a group lets them."""
+    collection, before = document.collection_id, document.uploaded_by_id
+    document.uploaded_by = by
+    if before is not None and before != document.uploaded_by_id:
+        transaction.on_commit(lambda: progress.hint(document.pk, collection, before))
 
 
 @contextmanager

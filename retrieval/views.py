@@ -213,7 +213,7 @@ def replace(request: HttpRequest, pk: UUID) -> HttpResponse:
         return _back(request, document.collection)
     file = form.cleaned_data["file"]
     try:
-        keeping.replace(document, _name(file), file.chunks())
+        keeping.replace(document, _name(file), file.chunks(), _user(request))
     except tuple(REFUSED) as error:
         messages.error(request, f"{file.name}: {error}")
     return _back(request, document.collection)
@@ -227,7 +227,7 @@ def move(request: HttpRequest, pk: UUID) -> HttpResponse:
     if not form.is_valid():
         raise Http404
     try:
-        keeping.move(document, form.cleaned_data["collection"])
+        keeping.move(document, form.cleaned_data["collection"], _user(request))
     except CollectionGone:
         raise Http404 from None
     return _to_library(form.cleaned_data["collection"])

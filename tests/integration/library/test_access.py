@@ -239,6 +239,34 @@ def test_an_uploader_who_may_not_read_follows_but_does_not_read(cast, as_user, a
     assert as_user(cast.librarian).get(f"/d/{document.pk}/").status_code == 404
 
 
+@pytest.mark.parametrize("action", ["replace", "move"])
+def test_an_uploader_does_not_follow_what_others_have_made_of_a_document(
+    cast, as_user, api, add, people, board, action
+):
+    document = add(TEXT, by=cast.librarian)
+    cast.librarian.groups.remove(people.groups.get())
+    assert api("librarian", "get", f"/api/v1/documents/{document.pk}")[0] == 200
+    file = upload("# Merger\n\nWe buy it.\n", "merger.md")
+    as_user(cast.superuser).post(
+        f"/library/{document.pk}/{action}/",
+        {"file": file} if action == "replace" else {"collection": "board"},
+    )
+    indexing.index_document(document.pk, embedder=FakeEmbedder())
+    assert api("librarian", "get", f"/api/v1/documents/{document.pk}")[0] == 404
+    page = as_user(cast.librarian).get("/library/").text
+    assert not any(told in page for told in ("Merger", "merger.md", "Board", str(document.pk)))
+    document.refresh_from_db()
+    assert document.uploaded_by == cast.superuser
+
+
+def test_a_document_that_its_uploader_replaces_stays_theirs(cast, as_user, api, add, board):
+    mine = Collection.objects.create(slug="mine", created_by=cast.librarian)
+    document = add(TEXT, to=mine, by=cast.librarian)
+    path = f"/api/v1/documents/{document.pk}"
+    assert api("librarian", "put", path, file=upload("New.", "new.md"))[0] == 202
+    assert api("librarian", "get", path)[1]["name"] == "new.md"
+
+
 ACTIONS = ("retry", "replace", "move", "delete")
 
 

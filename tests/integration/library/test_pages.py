@@ -251,6 +251,17 @@ async def test_a_reader_who_lost_the_collection_hears_nothing(socket, cast, add,
     await reader.disconnect()
 
 
+async def test_an_uploader_whose_document_another_has_replaced_sees_it_go(socket, cast, add, board):
+    uploader = await socket(cast.stranger)
+    document = await in_thread(add, TEXT, to=board, by=cast.stranger, index=False)
+    assert (await uploader.receive_json_from(timeout=5))["status"] == "queued"
+    await in_thread(library.replace, document, "merger.md", [b"We buy it."], cast.superuser)
+    assert await uploader.receive_json_from(timeout=5) == {"type": "gone", "id": str(document.pk)}
+    await in_thread(indexing.index_document, document.pk, embedder=FakeEmbedder())
+    assert await uploader.receive_nothing(timeout=0.5)
+    await uploader.disconnect()
+
+
 @pytest.mark.parametrize("change", LOGGED_OUT)
 async def test_who_is_not_logged_in_any_more_hears_nothing(socket, cast, add, change):
     reader = await socket(cast.member)

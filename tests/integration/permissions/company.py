@@ -195,7 +195,9 @@ class Company:
         assert response.status_code == (202 if allowed else self._refusal(user, seen=seen))
         if not allowed:
             document.newest -= 1
-        elif not waits:
+            return
+        document.by = user
+        if not waits:
             self.work(document)
 
     def work(self, document: Document) -> None:
@@ -220,7 +222,7 @@ class Company:
         else:
             with self._change():
                 assert self.readers[user].browser.post(path, data).status_code == 302
-            document.collection = collection
+            document.collection, document.by = collection, user
             self.focus = document, WORDINGS[0]
 
     def delete(self, user: str, document: Document) -> None:

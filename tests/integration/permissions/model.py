@@ -20,7 +20,8 @@ def word(*names: object) -> str:
 
 @dataclass
 class Document:
-    """`topic` is asked about; the secret of each version is never in a question, so who has it has read it."""
+    """`by` is who added, replaced or moved it last; `topic` is asked about; the secret of each version is never in a
+    question, so who has it has read it."""
 
     number: int
     collection: str
@@ -66,7 +67,7 @@ class Model:
         return not document.gone and document.collection in self.collections(user)
 
     def follows(self, user: str, document: Document) -> bool:
-        """May see the state of, which is more: also of what the user has added."""
+        """May see the state of, which is more: also of what nobody else has touched since."""
         return (
             not document.gone and user not in self.off and (self.reads(user, document) or document.by == user)
         )
