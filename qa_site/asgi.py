@@ -6,7 +6,6 @@ import os
 import psycopg
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
-from channels.security.websocket import WebsocketDenier
 from django.core.asgi import get_asgi_application
 from django.urls import re_path
 
@@ -18,14 +17,14 @@ import answering.routing  # noqa: E402
 import retrieval.routing  # noqa: E402
 from answering.errors import AnsweringError  # noqa: E402
 from answering.wiring import wiring  # noqa: E402
-from qa_site.origin import SameOrigin  # noqa: E402
+from qa_site.origin import Denier, SameOrigin  # noqa: E402
 from qa_site.uploads import Roomed  # noqa: E402
 from retrieval.errors import RetrievalError  # noqa: E402
 
 sockets = [
     *answering.routing.websocket_urlpatterns,
     *retrieval.routing.websocket_urlpatterns,
-    re_path("", WebsocketDenier.as_asgi()),  # an unknown address is no bug of ours
+    re_path("", Denier.as_asgi()),  # an unknown address is no bug of ours
 ]
 application = ProtocolTypeRouter(
     {"http": Roomed(http), "websocket": SameOrigin(AuthMiddlewareStack(URLRouter(sockets)))}

@@ -552,9 +552,15 @@ async def test_without_a_login_the_socket_closes(application, transactional_db):
 
 
 @pytest.mark.parametrize("path", ["/ws/nowhere/", "/ws/ask"])
-async def test_a_socket_at_an_unknown_address_is_refused(application, path):
-    accepted, _ = await WebsocketCommunicator(application, path).connect()
-    assert not accepted
+async def test_a_socket_at_an_unknown_address_is_refused_though_redis_is_away(
+    application, settings, tmp_path, path
+):
+    backend = settings.CHANNEL_LAYERS["default"]["BACKEND"]
+    away = {"hosts": [f"unix://{tmp_path}/nobody.sock"]}
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": backend, "CONFIG": away}}
+    socket = WebsocketCommunicator(application, path)
+    assert not (await socket.connect())[0]
+    await socket.disconnect()
 
 
 @pytest.mark.parametrize("change", LOGGED_OUT)
