@@ -24,7 +24,7 @@ from retrieval.lexical.analysis import (
 )
 from retrieval.lexical.snapshot import Snapshot, snapshot
 from retrieval.lexical.stopwords import LANGUAGES
-from retrieval.lexical.typos import begun, corrections, joined, parts
+from retrieval.lexical.typos import Texts, begun, corrections, joined, parts
 from retrieval.passages import Hit, Ranking
 
 Word = tuple[str, str]
@@ -105,11 +105,11 @@ class TantivyIndex:
         if not readable or k < 1:
             return Ranking("lexical", partial=partial)
         with _translated():
-            allowed = self._allowed(readable)
             languages = held.spoken(readable)
             said, foreign = asked_in(query, languages)
             spelt: list[tuple[str, str]] = []
-            asked = [self._words(held.searcher, said[code], code, allowed, spelt) for code in languages]
+            places = self._places(held, readable)
+            asked = [self._words(held.searcher, said[code], code, places, spelt) for code in languages]
             asked = [words for words in asked if words]
             if not asked:
                 return Ranking("lexical", partial=partial)
@@ -179,21 +179,34 @@ class TantivyIndex:
         each = (Query.term_query(self._schema, "collection", one, "basic") for one in sorted(collections))
         return Query.boolean_query([(Occur.Should, one) for one in each])
 
+    def _places(self, held: Snapshot, readable: frozenset[int]) -> list[Query]:
+        """Where to look whether a readable chunk has a word: in the largest collection, which is likely to have it, and
+        then in all; nowhere, where all chunks are readable."""
+        if held.hidden(readable) == frozenset():
+            return []
+        largest = max(readable, key=held.collections.__getitem__)
+        return [self._allowed(each) for each in dict.fromkeys([frozenset([largest]), readable])]
+
     def _words(
-        self, searcher: Searcher, query: str, language: str, allowed: Query, spelt: list[tuple[str, str]]
+        self,
+        searcher: Searcher,
+        query: str,
+        language: str,
+        places: Sequence[Query],
+        spelt: list[tuple[str, str]],
     ) -> dict[Word, Query]:
         """The question's words; one that no readable chunk has is also looked for as its likely spellings, or as a
         name and a number; a letter that texts have in pairs, as those. `spelt` gets these spellings."""
         name = field(language)
         terms = self._rarest(searcher, name, query_terms(query, language))
         words = {(name, term): self._term(name, term) for term in terms}
-        known = (searcher, self._schema, name, terms, allowed)
-        spelt += (likely := corrections(*known))
+        texts = Texts(searcher, self._schema, name, places)
+        spelt += (likely := corrections(texts, terms))
         for _, term in likely:
             words[name, term] = Query.boost_query(self._term(name, term), CORRECTED)
-        for term in joined(*known):  # what two words ask for
+        for term in joined(texts, terms):  # what two words ask for
             words[name, term] = Query.boost_query(self._term(name, term), 2 * CORRECTED)
-        for pair in parts(*known):
+        for pair in parts(texts, terms):
             both = [(Occur.Must, self._term(name, term)) for term in query_terms(pair, language)]
             words[name, pair] = Query.boost_query(Query.boolean_query(both), CORRECTED)
         for letter, pairs in begun(searcher, name, terms).items():

@@ -7,6 +7,7 @@ others. Names with a number are written apart or as one, `RFC 7231` and `RFC7231
 of a script that is read in pairs stands for the pairs that begin with it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 from tantivy import Occur, Query, Schema, Searcher
@@ -19,40 +20,62 @@ MOST_TRIED = 12  # candidates looked up for each
 MOST_PAIRS = 64  # of one letter, those in the most chunks
 SHORTEST = 4
 BEGINNING = 2  # letters taken as typed right
-RARE = 64  # a word in more chunks than this is taken as known without counting the readable ones
+RARE = 64  # a word in more chunks than this is not looked up where all of them are readable
+KNOWN = 5_000  # nor is a word in more than this for anybody: that takes a millisecond
 
 
-def corrections(
-    searcher: Searcher, schema: Schema, name: str, terms: Sequence[str], allowed: Query
-) -> list[tuple[str, str]]:
-    """Terms that do not stand within `allowed`, each with one of field `name` that does and is close to it."""
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """What the asker may read of field `name` of a snapshot. `places` are the queries of where to look: where most is
+    likely to be found first, at last all of it; none where every chunk is readable."""
+
+    searcher: Searcher
+    schema: Schema
+    name: str
+    places: Sequence[Query]
+
+    def have(self, *terms: str) -> bool:
+        """Whether a readable chunk has the terms."""
+        frequency = min(self.searcher.doc_freq(self.name, term) for term in terms)
+        if frequency == 0 or (len(terms) == 1 and frequency > (KNOWN if self.places else RARE)):
+            return frequency > 0
+        wanted = [Query.term_query(self.schema, self.name, term, index_option="freq") for term in terms]
+        return (
+            any(self._found([*wanted, place]) for place in self.places)
+            if self.places
+            else self._found(wanted)
+        )
+
+    def _found(self, wanted: Sequence[Query]) -> bool:
+        all_of = Query.boolean_query([(Occur.Must, query) for query in wanted])
+        return bool(self.searcher.search(all_of, 1, count=False).hits)
+
+
+def corrections(texts: Texts, terms: Sequence[str]) -> list[tuple[str, str]]:
+    """Terms that the texts do not have, each with one that they have and that is close to it."""
     unknown = (term for term in terms if len(term) >= SHORTEST and term.isalpha())
     found: list[tuple[str, str]] = []
     corrected = 0
     for term in unknown:
         if corrected >= MOST_WORDS:
             break
-        if not _readable(searcher, schema, name, [term], allowed):
+        if not texts.have(term):
             corrected += 1
-            found += ((term, word) for word in _spellings(searcher, schema, name, term, allowed))
+            found += ((term, word) for word in _spellings(texts, term))
     return [pair for pair in found if pair[1] not in terms]
 
 
-def parts(searcher: Searcher, schema: Schema, name: str, terms: Sequence[str], allowed: Query) -> list[str]:
-    """`rfc 7231` for each term such as `rfc7231` that does not stand within `allowed`."""
+def parts(texts: Texts, terms: Sequence[str]) -> list[str]:
+    """`rfc 7231` for each term such as `rfc7231` that the texts do not have."""
     numbered = [found for term in terms if (found := NUMBERED.fullmatch(term))][:MOST_WORDS]
-    return [
-        f"{found[1]} {found[2]}"
-        for found in numbered
-        if not _readable(searcher, schema, name, [found[0]], allowed)
-    ]
+    return [f"{found[1]} {found[2]}" for found in numbered if not texts.have(found[0])]
 
 
-def joined(searcher: Searcher, schema: Schema, name: str, terms: Sequence[str], allowed: Query) -> list[str]:
-    """`rfc7231`, where it stands within `allowed`, for each `rfc` before a `7231` that do not stand there together."""
+def joined(texts: Texts, terms: Sequence[str]) -> list[str]:
+    """`rfc7231`, where the texts have it, for each `rfc` before a `7231` that no text has together."""
     pairs = [pair for pair in pairwise(terms) if pair[0].isalpha() and pair[1].isdigit()][:MOST_WORDS]
-    found = (pair for pair in pairs if _readable(searcher, schema, name, ["".join(pair)], allowed))
-    return ["".join(pair) for pair in found if not _readable(searcher, schema, name, pair, allowed)]
+    found = (pair for pair in pairs if texts.have("".join(pair)))
+    return ["".join(pair) for pair in found if not texts.have(*pair)]
 
 
 def begun(searcher: Searcher, name: str, terms: Sequence[str]) -> dict[str, list[str]]:
@@ -67,11 +90,11 @@ def begun(searcher: Searcher, name: str, terms: Sequence[str]) -> dict[str, list
     }
 
 
-def _spellings(searcher: Searcher, schema: Schema, name: str, term: str, allowed: Query) -> list[str]:
+def _spellings(texts: Texts, term: str) -> list[str]:
     most = 1 if len(term) < 6 else 2
     near: list[tuple[int, int, str]] = []
     letters = set(term)
-    for word, frequency in searcher.terms_with_prefix(name, term[:BEGINNING]):
+    for word, frequency in texts.searcher.terms_with_prefix(texts.name, term[:BEGINNING]):
         # An edit changes at most two letters of the set; comparing sets leaves a twentieth to compare in full.
         if abs(len(word) - len(term)) > most or len(letters.symmetric_difference(word)) > 2 * most:
             continue
@@ -82,19 +105,9 @@ def _spellings(searcher: Searcher, schema: Schema, name: str, term: str, allowed
     for steps, _, word in near[:MOST_TRIED]:
         if len(readable) == MOST_SPELLINGS or (readable and steps > readable[0][0]):
             break
-        if _readable(searcher, schema, name, [word], allowed):
+        if texts.have(word):
             readable.append((steps, word))
     return [word for _, word in readable]
-
-
-def _readable(searcher: Searcher, schema: Schema, name: str, terms: Sequence[str], allowed: Query) -> bool:
-    """Whether a readable chunk has the terms."""
-    frequency = min(searcher.doc_freq(name, term) for term in terms)
-    if frequency == 0 or (frequency > RARE and len(terms) == 1):
-        return frequency > 0
-    wanted = [Query.term_query(schema, name, term, index_option="freq") for term in terms]
-    both = Query.boolean_query([(Occur.Must, query) for query in (*wanted, allowed)])
-    return bool(searcher.search(both, 1, count=False).hits)
 
 
 def distance(left: str, right: str, most: int) -> int:

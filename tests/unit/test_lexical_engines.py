@@ -191,6 +191,17 @@ def test_a_word_that_is_known_is_not_corrected():
     assert index.search("farm", ALL, 5).chunks == (2,)
 
 
+def test_a_word_that_is_common_in_what_may_not_be_read_is_corrected_all_the_same():
+    index, people = TantivyIndex(), AccessScope(frozenset({PEOPLE}))
+    index.replace([], [chunk(1, "unused leave expires in march"), chunk(2, "parking")])
+    before = index.search("marsh", people, 5)
+    index.replace([], [chunk(n, "about marsh, marck", BOARD) for n in range(10, 200)])
+    after = index.search("marsh", people, 5)
+    assert (after.chunks, after.spelt) == (before.chunks, before.spelt) == ((1,), (("marsh", "march"),))
+    assert index.search("marcj", people, 5).spelt == (("marcj", "march"),)
+    assert index.search("marsh", ALL, 5).spelt == ()
+
+
 def test_spellings_come_from_what_may_be_read():
     index = TantivyIndex()
     index.replace([], [chunk(1, "severance plan", BOARD), chunk(2, "parking")])
