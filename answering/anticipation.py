@@ -5,16 +5,16 @@ known and is embedded and searched by meaning, too. All this does is to warm cac
 asker's scope: nothing is shown, kept elsewhere or logged, and a hint of one reader helps nobody with other rights."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from answering.caches.normalise import normal
 from answering.errors import AnsweringError
+from answering.legs import LexicalAhead, VectorsAhead
 from answering.resilience.shedding import Overloaded
 from retrieval.access import AccessScope
 from retrieval.embeddings import Vector
 from retrieval.errors import RetrievalError
-from retrieval.passages import Ranking
 
 PAUSE = 0.15
 """Seconds without a key that count as a pause."""
@@ -37,23 +37,6 @@ SCOPE_KEPT = 30.0
 another scope has another key."""
 
 
-class Lexical(Protocol):
-    async def search(self, query: str, scope: AccessScope, k: int, *, asked: bool = True) -> Ranking: ...
-
-
-class Vectors(Protocol):
-    async def search(
-        self,
-        vector: Vector,
-        scope: AccessScope,
-        k: int,
-        *,
-        timeout: float,
-        near: Sequence[int] = (),
-        asked: bool = True,
-    ) -> Ranking: ...
-
-
 class Embeds(Protocol):
     async def embed_query(self, text: str, *, timeout: float, asked: bool = True) -> Vector: ...
 
@@ -63,9 +46,9 @@ class Anticipation:
 
     def __init__(
         self,
-        lexical: Lexical,
+        lexical: LexicalAhead,
         embedder: Embeds,
-        vectors: Vectors,
+        vectors: VectorsAhead,
         *,
         candidates: int,
         busy: Callable[[], bool],

@@ -9,6 +9,7 @@ from answering.budgets import Budgets
 from answering.caches.answer import CachedAnswer
 from answering.evidence import Found
 from answering.generation import Message, Token
+from answering.legs import Lexical, Vectors
 from answering.prefetch import Extras
 from answering.prompting import Prompts
 from answering.reply import Reply
@@ -19,16 +20,6 @@ from answering.store import History
 from retrieval.access import AccessScope
 from retrieval.embeddings import Vector
 from retrieval.passages import Passage, Ranking
-
-
-class Lexical(Protocol):
-    async def search(self, query: str, scope: AccessScope, k: int) -> Ranking: ...
-
-
-class Vectors(Protocol):
-    async def search(
-        self, vector: Vector, scope: AccessScope, k: int, *, timeout: float, near: Sequence[int] = ()
-    ) -> Ranking: ...
 
 
 class Chooses(Protocol):

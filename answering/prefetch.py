@@ -10,10 +10,11 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from itertools import zip_longest
-from typing import Any, Protocol
+from typing import Any
 
 from answering.caches.answer import CachedAnswer
 from answering.intent import IntentClassifier
+from answering.legs import LexicalAhead
 from answering.resilience.deadline import Deadline
 from answering.stages import Question, Run
 from answering.store import History
@@ -64,10 +65,6 @@ Outcome = Callable[[str, str], None]
 """Told (kind, result) of each source: `used`, `unused`, `late`, `error` or `shed`."""
 
 
-class Lexical(Protocol):
-    async def search(self, query: str, scope: AccessScope, k: int, *, asked: bool = True) -> Ranking: ...
-
-
 class Extras(Sequence[int]):
     """Chunks as they come in, and of which kind of source each is. In order: the first of each kind, then the second
     of each. Whoever needs them takes what is there and never waits."""
@@ -92,7 +89,7 @@ class Prefetch:
 
     def __init__(
         self,
-        lexical: Lexical,
+        lexical: LexicalAhead,
         pool: database.Pool,
         classifier: IntentClassifier,
         *,

@@ -18,7 +18,8 @@ from django.test.utils import override_settings
 
 from answering import wiring
 from answering.engine import Engine
-from answering.parts import Lexical, Parts, Vectors
+from answering.legs import Lexical, Vectors
+from answering.parts import Parts
 from answering.runs import RunManager
 from benchmarks.environment import DATA
 from benchmarks.faultproxy import FaultProxy

@@ -19,7 +19,8 @@ from answering.engine import Engine
 from answering.errors import AnsweringError
 from answering.events import Frame
 from answering.generation import Generator, Upstream
-from answering.parts import Breakers, Lexical, Parts
+from answering.legs import Lexical
+from answering.parts import Breakers, Parts
 from answering.reporting import error_event
 from answering.resilience.breaker import Breaker
 from answering.runs import RunManager

@@ -6,11 +6,11 @@ or two."""
 
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
 
 from answering.caches.embedding import Outcome
 from answering.caches.lru import LruCache
 from answering.caches.normalise import normal
+from answering.legs import Lexical, Vectors
 from answering.resilience.singleflight import SingleFlight
 from retrieval.access import AccessScope
 from retrieval.embeddings import Vector
@@ -25,16 +25,6 @@ HIT_BYTES = 120
 
 Key = tuple[str, str, str, str, int]
 """Leg, what is searched for, scope, revision, k."""
-
-
-class Lexical(Protocol):
-    async def search(self, query: str, scope: AccessScope, k: int) -> Ranking: ...
-
-
-class Vectors(Protocol):
-    async def search(
-        self, vector: Vector, scope: AccessScope, k: int, *, timeout: float, near: Sequence[int] = ()
-    ) -> Ranking: ...
 
 
 class RankingCache:
