@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from answering.citations import uncited
+from answering.shortening import shortened
 from retrieval.passages import Passage
 from retrieval.sentences import Context, score_sentences
 
@@ -201,4 +202,4 @@ def _clean(raw: str) -> str:
     for mark in ("**", "__", "`"):
         if text.count(mark) % 2:
             text = text.replace(mark, "")
-    return text if len(text) <= LONGEST else text[:LONGEST].rsplit(maxsplit=1)[0] + " …"
+    return shortened(text, LONGEST)

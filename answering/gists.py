@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from answering.errors import GenerationError, StoreUnavailable
 from answering.messages import Message
 from answering.resilience.deadline import Deadline
+from answering.shortening import shortened
 from answering.streams import Chat
 from answering.thoughts import joined
 
@@ -36,7 +37,7 @@ _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 def gist(question: str, answer: str) -> str:
     """The question and the first sentence of the answer, without citations."""
     first = _SENTENCE_END.split(_CITATION.sub("", " ".join(answer.split())), maxsplit=1)[0]
-    return _cut(f"{' '.join(question.split())} — {first}")
+    return shortened(f"{' '.join(question.split())} — {first}", LONGEST)
 
 
 async def written(chat: Chat, question: str, answer: str) -> str:
@@ -53,7 +54,7 @@ async def written(chat: Chat, question: str, answer: str) -> str:
                     text = joined(text, token)
     except (GenerationError, TimeoutError):
         return gist(question, answer)
-    return _cut(" ".join(text.split())) or gist(question, answer)
+    return shortened(" ".join(text.split()), LONGEST) or gist(question, answer)
 
 
 class GistWriter:
@@ -85,7 +86,3 @@ class GistWriter:
                 await self._store.set_gist(run, await written(self._chat, question, answer))
         except StoreUnavailable as error:
             logger.info("a gist was not written", extra={"cause": repr(error)})
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST else text[:LONGEST].rsplit(maxsplit=1)[0] + " …"

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from answering.citations import uncited
 from answering.messages import Message
+from answering.shortening import shortened
 from retrieval.passages import Passage
 
 SYSTEM = """\
@@ -79,7 +80,7 @@ def recent(turns: Sequence[Turn]) -> Sequence[Turn]:
     """The last turns that go in raw: two in any case, up to four while they are short."""
     spent, kept = 0, 0
     for turn in reversed(turns[-RAW_TURNS_MOST:]):
-        spent += estimate_tokens(turn.question) + estimate_tokens(_shortened(turn.answer, ANSWER_CHARACTERS))
+        spent += estimate_tokens(turn.question) + estimate_tokens(shortened(turn.answer, ANSWER_CHARACTERS))
         if kept >= RAW_TURNS_LEAST and spent > RAW_TURNS_TOKENS:
             break
         kept += 1
@@ -88,8 +89,8 @@ def recent(turns: Sequence[Turn]) -> Sequence[Turn]:
 
 def _turn(turn: Turn) -> tuple[Message, Message]:
     # The numbers of an earlier answer meant other passages.
-    answer = re.sub(r"[ \t]*\[\d+\]", "", _shortened(turn.answer, ANSWER_CHARACTERS))
-    return Message("user", _defused(_shortened(turn.question, QUESTION_CHARACTERS))), Message(
+    answer = re.sub(r"[ \t]*\[\d+\]", "", shortened(turn.answer, ANSWER_CHARACTERS))
+    return Message("user", _defused(shortened(turn.question, QUESTION_CHARACTERS))), Message(
         "assistant", answer
     )
 
@@ -97,10 +98,10 @@ def _turn(turn: Turn) -> tuple[Message, Message]:
 def _last(question: str, passages: Sequence[tuple[int, Passage, str]], *, summary: str, profile: str) -> str:
     parts = [_passage(*numbered) for numbered in passages] or ["(No passage was found.)"]
     if summary:
-        parts.append(f"<earlier>\n{_defused(_shortened(summary, SUMMARY_CHARACTERS))}\n</earlier>")
+        parts.append(f"<earlier>\n{_defused(shortened(summary, SUMMARY_CHARACTERS))}\n</earlier>")
     if profile:
-        parts.append(f"<profile>{_defused(_shortened(profile, PROFILE_CHARACTERS))}</profile>")
-    parts.append(f"<question>\n{_defused(_shortened(question, QUESTION_CHARACTERS))}\n</question>")
+        parts.append(f"<profile>{_defused(shortened(profile, PROFILE_CHARACTERS))}</profile>")
+    parts.append(f"<question>\n{_defused(shortened(question, QUESTION_CHARACTERS))}\n</question>")
     return "\n\n".join(parts)
 
 
@@ -116,7 +117,7 @@ def _passage(number: int, passage: Passage, text: str) -> str:
 
 
 def _attribute(text: str) -> str:
-    return _defused(" ".join(_shortened(text, 200).split())).replace('"', "'")
+    return _defused(" ".join(shortened(text, 200).split())).replace('"', "'")
 
 
 def _defused(text: str) -> str:
@@ -128,7 +129,3 @@ def _defused(text: str) -> str:
     if "<|" in text or "|>" in text:
         text = _CONTROL.sub(lambda found: " ".join(found.group()), text)
     return uncited(text)
-
-
-def _shortened(text: str, most: int) -> str:
-    return text if len(text) <= most else text[:most].rsplit(maxsplit=1)[0] + " …"

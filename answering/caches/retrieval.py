@@ -44,9 +44,6 @@ class RankingCache:
             most_bytes=most_bytes, ttl=ttl, size_of=lambda ranking: HIT_BYTES * (len(ranking) + 4)
         )
 
-    def get(self, leg: str, what: str, scope: AccessScope, k: int) -> Ranking | None:
-        return self._kept.get(self._key(leg, what, scope, k))
-
     async def search(
         self,
         leg: str,
