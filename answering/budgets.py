@@ -1,7 +1,7 @@
 """The cap of every stage, in seconds, built once from the settings. What each gives way to is in `pipeline.py`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -19,6 +19,11 @@ class Budgets:
     token_gap: float = 2.0
     usable: float = 2.5
     answer: float = 20.0
+
+    @classmethod
+    def defaults(cls) -> dict[str, float]:
+        """Name -> seconds."""
+        return asdict(cls())
 
     @classmethod
     def from_milliseconds(cls, values: Mapping[str, int]) -> "Budgets":

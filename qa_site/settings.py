@@ -4,6 +4,7 @@ docs/configuration.md has the table. Nothing is read from a file but the generat
 import sys
 from pathlib import Path
 
+from answering.budgets import Budgets
 from qa_site import env, places
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -196,18 +197,8 @@ LEXICAL_ENGINE = env.choice("LEXICAL_ENGINE", "tantivy", ("tantivy", "rank_bm25"
 
 # ---- time and load
 BUDGETS_MS = {
-    stage: env.integer(f"BUDGET_{stage.upper()}_MS", default, low=1, high=600_000)
-    for stage, default in {
-        "embed": 1000,
-        "lexical": 500,
-        "vector": 500,
-        "rerank": 300,
-        "context": 150,
-        "first_token": 3000,
-        "token_gap": 2000,
-        "usable": 2500,
-        "answer": 20_000,
-    }.items()
+    stage: env.integer(f"BUDGET_{stage.upper()}_MS", round(1000 * default), low=1, high=600_000)
+    for stage, default in Budgets.defaults().items()
 }
 OTEL_EXPORTER_OTLP_ENDPOINT = env.url("OTEL_EXPORTER_OTLP_ENDPOINT", "", ("http", "https"))
 # Unset: 0.5 where a formula alone decides, 0.1 where a model reads the passages.
