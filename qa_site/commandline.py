@@ -12,7 +12,7 @@ from django.db import InterfaceError, OperationalError
 
 from answering.budgets import Budgets
 from qa_site import env, outside, places
-from qa_site.embedded import Servers
+from qa_site.embedded import needed_servers
 from qa_site.errors import StartError
 
 # These need no database, or, as `up`, see to it themselves.
@@ -62,9 +62,7 @@ def run(argv: list[str]) -> None:
     if command in ALONE or command.startswith("-") or {"--help", "-h"} & set(argv):
         utility.execute()
         return
-    servers = Servers(
-        places.data_dir(), postgres=not env.text("DATABASE_URL"), redis=not env.text("REDIS_URL")
-    )
+    servers = needed_servers(places.data_dir())
     started = servers.start()
     try:
         if env.text("DATABASE_URL"):

@@ -18,7 +18,7 @@ from typing import IO
 
 import psycopg
 
-from qa_site import places
+from qa_site import env, places
 from qa_site.account import open_the_way, server_account
 from qa_site.bundled import Postgres, Redis, Site, environment
 from qa_site.errors import EmbeddedError
@@ -176,6 +176,11 @@ class Servers:
                 child.kill()
                 child.wait()
         self.children.clear()
+
+
+def needed_servers(data: Path) -> Servers:
+    """Those that no setting points elsewhere for."""
+    return Servers(data, postgres=not env.text("DATABASE_URL"), redis=not env.text("REDIS_URL"))
 
 
 def make_database(sockets: Path) -> None:

@@ -23,7 +23,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from qa_site import env, first_start, outside, places
-from qa_site.embedded import Servers, shorten_logs, take
+from qa_site.embedded import needed_servers, shorten_logs, take
 from qa_site.errors import Unanswered, UpError
 from qa_site.processes import WARM
 from qa_site.supervisor import Job, Supervisor
@@ -57,7 +57,7 @@ class Up:
         self.say = say
         self.data: Path = settings.DATA_DIR
         self.stopping = threading.Event()
-        self.servers = bundled_servers(self.data)
+        self.servers = needed_servers(self.data)
 
     def run(self) -> None:
         """Returns once it was asked to stop and all is stopped. Raises UpError, EmbeddedError."""
@@ -164,11 +164,6 @@ def make_private(folder: Path) -> None:
     folder.mkdir(mode=0o700, exist_ok=True)
     with suppress(PermissionError):  # a mount that belongs to someone else
         folder.chmod(0o700)
-
-
-def bundled_servers(data: Path) -> Servers:
-    """Those that no setting points elsewhere for."""
-    return Servers(data, postgres=not env.text("DATABASE_URL"), redis=not env.text("REDIS_URL"))
 
 
 def web_job(number: int, listener: socket.socket, *, warm: bool = False) -> Job:
