@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from django.contrib.auth.models import User
 from django.core.exceptions import RequestDataTooBig
-from django.db import InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from ninja import NinjaAPI, Router, Schema
 from ninja.errors import AuthenticationError, HttpError, ValidationError
@@ -23,6 +23,7 @@ from answering.reporting import error_event, status_of
 from answering.wiring import wiring
 from retrieval.api import router as documents
 from retrieval.errors import RetrievalError
+from retrieval.outages import is_outage
 from retrieval.search import search
 
 SEARCH_MOST = 100
@@ -194,10 +195,12 @@ def build() -> NinjaAPI:
         told = SearchUnavailable()
         return error_response(told.status, told.code, str(told), told.retry_after)
 
-    @api.exception_handler(OperationalError)
+    @api.exception_handler(DatabaseError)
     @api.exception_handler(InterfaceError)
     def on_database(request: HttpRequest, error: Exception) -> HttpResponse:
         """What is asked through the ORM; questions go another way to Postgres."""
+        if not is_outage(error):
+            raise error
         told = StoreUnavailable()
         return error_response(told.status, told.code, str(told), told.retry_after)
 

@@ -15,6 +15,7 @@ MESSAGES = {
     404: ("not_found", "There is nothing at this address."),
     405: ("method_not_allowed", "This address does not take this method."),
     413: ("too_large", "The request is too large."),
+    503: ("unavailable", "The document store cannot be reached right now. Try again."),
 }
 INTERNAL = ("internal", "Something went wrong here. Please ask again.")
 

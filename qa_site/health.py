@@ -30,9 +30,14 @@ async def healthz(request: HttpRequest) -> HttpResponse:
     return HttpResponse("ok\n", content_type="text/plain")
 
 
-async def _postgres(built: Wiring) -> None:
+async def _postgres(built: Wiring) -> object:
+    """Each question is written down before it is answered."""
     async with built.pool.connection(timeout=PATIENCE) as connection:
-        await connection.execute("SELECT 1 FROM retrieval_collection LIMIT 1")
+        cursor = await connection.execute(
+            "SELECT current_setting('transaction_read_only'), EXISTS (SELECT FROM retrieval_collection)"
+        )
+        row = await cursor.fetchone()
+    return "read-only" if row and row[0] == "on" else None
 
 
 async def _redis(built: Wiring) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 
 from django.core.exceptions import RequestAborted
 
+from retrieval.outages import is_outage
+
 ORDINARY = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -72,6 +74,8 @@ class JsonFormatter(logging.Formatter):
         }
         fields.update((key, value) for key, value in vars(record).items() if key not in ORDINARY)
         # Who calls the server by a wrong name, or sends what Django suspects, is no bug of ours.
-        if record.exc_info and not (record.name or "").startswith("django.security."):
+        if record.exc_info and is_outage(record.exc_info[1]):
+            fields["cause"] = str(record.exc_info[1]).partition("\n")[0]
+        elif record.exc_info and not (record.name or "").startswith("django.security."):
             fields["exception"] = self.formatException(record.exc_info)
         return json.dumps(fields, default=str, ensure_ascii=False)

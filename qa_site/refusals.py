@@ -1,12 +1,20 @@
-"""The answer to a request that Django refuses before a view sees it."""
+"""The answer to a request that Django refuses before a view sees it, or that failed in one."""
+
+import sys
 
 from django.conf import settings
 from django.core.exceptions import TooManyFilesSent
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.views.decorators.csrf import requires_csrf_token
+from django.views.defaults import server_error
 
 from qa_site.uploads import NoRoomForUpload, refusal
+from retrieval.outages import is_outage
+
+AGAIN = 5
+"""Seconds after which to try again while Postgres is away."""
 
 
 @requires_csrf_token
@@ -22,3 +30,11 @@ def _no_room(request: HttpRequest, reason: str) -> HttpResponse:
     if request.path.startswith("/api/") or not request.accepts("text/html"):
         return HttpResponse(refusal(reason), content_type="application/json", status=507)
     return render(request, "400.html", {"no_room": reason}, status=507)
+
+
+def failed(request: HttpRequest) -> HttpResponse:
+    """Django calls it while it handles the error. Neither page asks the database anything."""
+    if not is_outage(sys.exc_info()[1]):
+        return server_error(request)
+    page = render_to_string("503.html")
+    return HttpResponse(page, status=503, headers={"Retry-After": str(AGAIN)})

@@ -7,6 +7,7 @@ from qa_site import health, ops
 
 admin.site.site_header = admin.site.site_title = "Citefirst administration"
 handler400 = "qa_site.refusals.bad_request"
+handler500 = "qa_site.refusals.failed"
 
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),

@@ -14,7 +14,7 @@ from celery import shared_task
 from celery.exceptions import MaxRetriesExceededError
 from django.conf import settings
 from django.db import Error as DatabaseError
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, connection
 from django.db.models import Q
 from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerAway
@@ -25,6 +25,7 @@ from retrieval.errors import EmbeddingError, EmbeddingThrottled
 from retrieval.ingestion import indexing, storage
 from retrieval.maintenance import MaintenanceBusy
 from retrieval.models import Document
+from retrieval.outages import is_outage
 from retrieval.waiting import waiting_documents
 
 logger = logging.getLogger(__name__)
@@ -81,7 +82,9 @@ def postgres_may_be_away() -> Iterator[None]:
     """Around what comes again on its schedule: then it is a line in the log, and no bug."""
     try:
         yield
-    except (OperationalError, InterfaceError, psycopg.OperationalError) as error:
+    except (DatabaseError, InterfaceError, psycopg.OperationalError) as error:
+        if not is_outage(error):
+            raise
         logger.warning("not done now: %s", str(error).splitlines()[0])
         connection.close()
 

@@ -1,0 +1,104 @@
+"""What is not a question, while Postgres is away or takes no changes."""
+
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import DatabaseError, OperationalError, connection
+from django.test import Client
+from django.utils import timezone
+from psycopg.conninfo import make_conninfo
+
+from answering import tokens
+from qa_site import health
+from qa_site.logs import JsonFormatter
+from retrieval import library, tasks
+from retrieval.database import make_pool
+from retrieval.models import Collection, Document
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.expects_errors]
+PAGES = ["/", "/library/", "/ops/", "/accounts/password/", "/nothing-here", "/metrics"]
+
+
+@contextmanager
+def failing(error: Exception) -> Iterator[None]:
+    def fail(execute, sql, params, many, context):
+        raise error
+
+    with connection.execute_wrapper(fail):
+        yield
+
+
+@contextmanager
+def read_only() -> Iterator[None]:
+    with connection.cursor() as cursor:
+        cursor.execute("SET default_transaction_read_only = on")
+    try:
+        yield
+    finally:
+        connection.close()
+
+
+@pytest.fixture
+def client() -> Client:
+    client = Client(raise_request_exception=False)
+    client.force_login(User.objects.create_superuser("boss"))
+    return client
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_says_that_the_database_is_away(client, path):
+    with failing(OperationalError("connection refused")):
+        response = client.get(path)
+    assert (response.status_code, response["Retry-After"]) == (503, "5")
+    assert "The database cannot be reached right now" in response.content.decode()
+
+
+def test_a_bug_is_still_one(client):
+    with failing(DatabaseError("syntax error")):
+        response = client.get("/")
+    assert response.status_code == 500
+    assert "Something went wrong here" in response.content.decode()
+
+
+def test_a_database_that_takes_no_changes_is_one_that_is_away(client):
+    bearer = {"Authorization": f"Bearer {tokens.create(User.objects.get())}"}
+    with read_only():
+        page = client.post("/accounts/logout/")
+        api = client.get("/api/v1/documents/11111111-1111-1111-1111-111111111111", headers=bearer)
+    assert (page.status_code, api.status_code) == (503, 503)
+    assert api.json()["error"]["code"] == "unavailable"
+
+
+def test_the_sweeper_waits_until_changes_are_taken_again(caplog):
+    people = Collection.objects.create(slug="people", name="People")
+    library.add(None, people, "a.md", [b"# Leave"])
+    Document.objects.update(status="parsing", heartbeat_at=timezone.now() - timedelta(minutes=1))
+    with read_only(), caplog.at_level(logging.WARNING, logger="retrieval.tasks"):
+        tasks.sweep()
+    assert "read-only" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("options", "state"), [("", "ok"), ("-c default_transaction_read_only=on", "read-only")]
+)
+async def test_what_takes_no_changes_is_not_ready(database_url, options, state):
+    pool = make_pool(make_conninfo(database_url, options=options), min_size=1, max_size=1)
+    async with pool:
+        assert await health._state(health._postgres, SimpleNamespace(pool=pool)) == state
+
+
+def test_an_outage_is_a_line_in_the_log_and_no_stack():
+    try:
+        raise OperationalError("connection refused\nIs the server running?")
+    except OperationalError:
+        record = logging.makeLogRecord({"msg": "Service Unavailable: /", "exc_info": sys.exc_info()})
+    read = json.loads(JsonFormatter().format(record))
+    assert read["cause"] == "connection refused"
+    assert "exception" not in read
