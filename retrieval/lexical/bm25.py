@@ -4,9 +4,8 @@ against.
 Each question is scored against every chunk, so it is for small libraries: about 2 ms for a thousand
 chunks."""
 
-import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from threading import Lock
 
 import numpy as np
@@ -15,6 +14,7 @@ from rank_bm25 import BM25Okapi
 from retrieval.access import AccessScope
 from retrieval.lexical import IndexedChunk
 from retrieval.lexical.analysis import MOST_TERMS, analyzer, asked_in, language_of, query_terms, weighted
+from retrieval.lexical.weights import Counts, Weights, rarity
 from retrieval.passages import Hit, Ranking
 
 K1, B = 1.2, 0.75  # tantivy's, which cannot be set there
@@ -28,8 +28,8 @@ class LuceneBM25(BM25Okapi):  # type: ignore[misc]
         super().__init__(texts, k1=K1, b=b)
 
     def _calc_idf(self, nd: dict[str, int]) -> None:
-        size = self.corpus_size
-        self.idf = {word: math.log1p((size - count + 0.5) / (count + 0.5)) for word, count in nd.items()}
+        self.having = nd
+        self.idf = {word: rarity(self.corpus_size, count) for word, count in nd.items()}
 
 
 class _Snapshot:
@@ -41,8 +41,16 @@ class _Snapshot:
         self.homes = frozenset(collection for _, collection, _ in chunks)
         self.bm25 = LuceneBM25([terms for _, _, terms in chunks])
 
-    def best(self, terms: list[str], scope: AccessScope, k: int) -> list[Hit]:
-        scores = np.asarray(self.bm25.get_scores(terms), dtype=np.float64)
+    @property
+    def counts(self) -> Counts:
+        return Counts(len(self.ids), lambda term: self.bm25.having.get(term, 0))
+
+    def best(self, terms: Mapping[str, float], scope: AccessScope, k: int) -> list[Hit]:
+        """`terms`: with what the score of each is multiplied."""
+        scores = np.zeros(len(self.ids))
+        for weight in set(terms.values()):
+            alike = [term for term in terms if terms[term] == weight]
+            scores += weight * np.asarray(self.bm25.get_scores(alike), dtype=np.float64)
         scores[~np.isin(self.collections, list(scope.collection_ids))] = 0.0
         order = np.argsort(-scores, kind="stable")[:k]
         return [Hit(self.ids[at], float(scores[at])) for at in order if scores[at] > 0]
@@ -69,11 +77,12 @@ class BM25Index:
         }
         hits: list[Hit] = []
         said, foreign = asked_in(query, tuple(snapshots))
+        weights = Weights(query, {language: one.counts for language, one in snapshots.items()})
         if scope and k > 0:
             for language, snapshot in snapshots.items():
                 terms = query_terms(said[language], language)
                 rarest = sorted(terms, key=lambda term: -snapshot.bm25.idf.get(term, 0.0))[:MOST_TERMS]
-                hits += snapshot.best(rarest, scope, k)
+                hits += snapshot.best({term: weights(language, term) for term in rarest}, scope, k)
         hits.sort(key=lambda hit: -hit.score)
         return Ranking("lexical", tuple(hits[:k]), partial, foreign=foreign)
 

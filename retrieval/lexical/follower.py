@@ -166,6 +166,8 @@ class Follower:
         too_old = time.time() - state.saved_at > (KEPT_DAYS - 1) * 86_400
         if too_old or state.horizon > source.horizon() or self.index.damaged.is_set():
             return None
+        if self._home is not None and self._home.stamp(state.name) is None:
+            return None
         if self._home is not None and (self._state is None or self._state.name != state.name):
             try:
                 self._serve(TantivyIndex(self._home.path(state.name)), state)

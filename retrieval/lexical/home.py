@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from retrieval.lexical.tantivy import SCHEMA_VERSION
+from retrieval.lexical.tantivy import COMMITS, SCHEMA_VERSION
 
 STATE = "state.json"
 
@@ -103,7 +103,7 @@ class Home:
     def stamp(self, name: str) -> tuple[int, int] | None:
         """Changes with every commit to the index; None when it is not there."""
         try:
-            found = (self.folder / name / "meta.json").stat()
+            found = (self.folder / name / COMMITS).stat()
         except FileNotFoundError:
             return None
         return found.st_ino, found.st_mtime_ns

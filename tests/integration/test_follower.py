@@ -232,7 +232,9 @@ def test_a_folder_that_is_deleted_is_made_anew_while_questions_go_on(database, f
     assert finds(follower, "sabbatical", 2, collection)
 
 
-@pytest.mark.parametrize("damage", ["truncated", "other version", "other database", "ahead of its database"])
+@pytest.mark.parametrize(
+    "damage", ["truncated", "missing", "other version", "other database", "ahead of its database"]
+)
 def test_an_index_that_cannot_be_used_is_made_anew(database, follow, collection, tmp_path, damage):
     publish(database.cursor(), collection, "sabbatical leave")
     first = follow()
@@ -248,8 +250,10 @@ def test_an_index_that_cannot_be_used_is_made_anew(database, follow, collection,
         "ahead of its database": ("horizon", 2**60),
     }
     if damage == "truncated":
-        for path in home.path(state["name"]).glob("*.*"):
+        for path in home.path(state["name"]).rglob("*.*"):
             path.write_bytes(b"")
+    elif damage == "missing":
+        shutil.rmtree(home.path(state["name"]))
     else:
         key, value = changes[damage]
         state_file.write_text(json.dumps({**state, key: value}))

@@ -1,12 +1,14 @@
 """Both engines behind the one protocol, and rank_bm25 as the oracle of tantivy."""
 
 import json
+import shutil
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retrieval.access import NOTHING, AccessScope
+from retrieval.errors import LexicalError
 from retrieval.lexical import IndexedChunk
 from retrieval.lexical.bm25 import BM25Index
 from retrieval.lexical.tantivy import TantivyIndex
@@ -269,6 +271,88 @@ def test_one_letter_of_a_script_in_pairs_finds_the_pairs_that_begin_with_it(type
     index = TantivyIndex()
     index.append([chunk(1, "休暇の取り方"), chunk(2, written)])
     assert index.search(typed, ALL, 5).chunks == (2,)
+
+
+GERMAN = "Der Server mit Kubernetes wird nach dem Umzug von der Verwaltung neu gestartet, und zwar an jedem Montag."
+
+
+def beside_english(index, count=60):
+    """One German text among many that are not, with a word in common."""
+    languages = ("en", "de")
+    what = {0: "Kubernetes"}
+    names = [
+        f"{what.get(n % 10, 'The server')} of team {n} is with the office, which restarts it."
+        for n in range(2, count)
+    ]
+    index.append([chunk(n, text, languages=languages) for n, text in enumerate([GERMAN, *names], 1)])
+    return index
+
+
+def test_a_text_in_a_language_of_its_own_is_not_behind_those_of_the_others(index):
+    found = beside_english(index).search("Wer hat Kubernetes nach dem Umzug gestartet?", ALL, 60)
+    assert len(found) > 2
+    assert found.chunks[0] == 1
+
+
+def test_a_word_weighs_the_same_in_each_language(index):
+    hits = beside_english(index).search("server", ALL, 60).hits
+    german = next(hit.score for hit in hits if hit.chunk == 1)
+    english = next(hit.score for hit in hits if hit.chunk == 2)
+    assert german == pytest.approx(english, rel=0.3)
+
+
+def test_what_another_language_knows_is_no_slip():
+    index = beside_english(TantivyIndex())
+    index.append(
+        [chunk(100, "Die Offixe sind mit der Post und dem Paket da, und das ist gut.", languages=("de",))]
+    )
+    assert index.search("office", ALL, 5).spelt == ()
+    assert index.search("offixe", ALL, 5).chunks == (100,)
+
+
+def test_a_document_whose_language_changes_is_there_once(tmp_path):
+    writer = TantivyIndex(tmp_path)
+    writer.replace([], [chunk(1, "The leave", document="a"), chunk(2, "The leave", document="b")])
+    reader = TantivyIndex(tmp_path)
+    writer.replace(["a"], [chunk(3, "Urlaub und leave", document="a", languages=("de",))])
+    assert set(reader.search("leave", ALL, 5).chunks) == {1, 2}
+    reader.reload()
+    assert set(reader.search("leave", ALL, 5).chunks) == {3, 2}
+    writer.close()
+    reader.replace(["a"], [chunk(4, "The leave", document="a")])  # it writes now
+    assert set(reader.search("leave", ALL, 5).chunks) == {4, 2}
+
+
+def test_who_comes_to_write_knows_what_was_written_before(tmp_path):
+    writer = TantivyIndex(tmp_path)
+    writer.replace([], [chunk(1, "The leave", document="a")])
+    other = TantivyIndex(tmp_path)
+    writer.replace([], [chunk(2, "Der Urlaub", document="b", languages=("de",))])
+    writer.close()
+    other.replace(["b"], [])
+    assert other.search("Urlaub", ALL, 5).chunks == ()
+
+
+def test_a_language_that_is_missing_is_an_error(tmp_path):
+    writer = TantivyIndex(tmp_path)
+    writer.replace([], [chunk(1, "The leave"), chunk(2, "Der Urlaub", languages=("de",))])
+    writer.close()
+    shutil.rmtree(tmp_path / "de")
+    with pytest.raises(LexicalError, match="'de'"):
+        TantivyIndex(tmp_path)
+
+
+def test_what_fails_half_way_is_neither_seen_nor_twice_there_afterwards(index):
+    def breaking():
+        yield chunk(1, "Der Urlaub", document="a", languages=("de",))
+        raise OSError("the source is gone")
+
+    index.replace([], [chunk(2, "leave", document="b")])
+    with pytest.raises((LexicalError, OSError)):
+        index.replace(["a"], breaking())
+    assert index.search("Urlaub", ALL, 5).chunks == ()
+    index.replace(["a"], [chunk(1, "Der Urlaub", document="a", languages=("de",))])
+    assert index.search("Urlaub", ALL, 5).chunks == (1,)
 
 
 def test_small_words_of_a_question_do_not_count_where_they_are_rare(index):
