@@ -5,12 +5,23 @@ import re
 from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.core.exceptions import ImproperlyConfigured
 
 POSTGRES = ("postgresql", "postgres")
+
+PATIENCE = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
+"""As libpq has them; all but the last in seconds. A host of Postgres may be gone without a word, as when it loses its
+power. Left alone, libpq waits for it for two minutes before it tries the next one, and the system for a quarter of an
+hour on a connection that is open, or for two where nothing is under way on it."""
 
 PASSWORD = re.compile(r"(://[^:/?#]*:).*@", re.DOTALL)
 """Of a URL, also of one that cannot be read: to the last @, since the signs in it may not be written as they must."""
@@ -118,6 +129,15 @@ def url(name: str, default: str, schemes: Sequence[str]) -> str:
     return value
 
 
+def postgres(name: str, default: str) -> str:
+    """A URL of Postgres, with our PATIENCE where it does not name its own."""
+    value = url(name, default, POSTGRES)
+    given = dict(parse_qsl(urlsplit(value).query))
+    ours = urlencode({option: number for option, number in PATIENCE.items() if option not in given})
+    bare = value.rstrip("?&")
+    return f"{bare}{'&' if '?' in bare else '?'}{ours}" if ours else value
+
+
 def redis(name: str, default: str) -> str:
     """A URL of Redis. Its client takes what is no number of a database for 0."""
     value = url(name, default, ("redis", "rediss", "unix"))
@@ -178,13 +198,12 @@ def networks(name: str) -> list[IPv4Network | IPv6Network]:
 def database(name: str, default: str) -> dict[str, Any]:
     """Django's settings of the database of a postgresql:// URL, which may name several servers, with commas between;
     `?host=/folder` is a folder of sockets."""
-    value = url(name, default, POSTGRES)
-    parts = urlsplit(value)
+    parts = urlsplit(postgres(name, default))
     servers = _servers(parts.netloc)
     ports = [str(port or "") for _, port in servers]
     options: dict[str, Any] = dict(parse_qsl(parts.query))
     if not parts.path.strip("/"):
-        raise BadSetting(name, value, "a URL that ends in the name of a database")
+        raise BadSetting(name, text(name, default), "a URL that ends in the name of a database")
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": unquote(parts.path.strip("/")),

@@ -11,7 +11,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 # ---- where things are
 DATA_DIR = places.data_dir()
-DATABASE_URL = env.url("DATABASE_URL", places.bundled_database_url(DATA_DIR), env.POSTGRES)
+DATABASE_URL = env.postgres("DATABASE_URL", places.bundled_database_url(DATA_DIR))
 REDIS_URL = env.redis("REDIS_URL", places.bundled_redis_url(DATA_DIR))
 LEXICAL_DIR = DATA_DIR / "lexical"
 

@@ -1,6 +1,7 @@
 from ipaddress import ip_network
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from qa_site import env, places
 
@@ -95,7 +96,7 @@ def test_a_database_url_is_taken_apart(monkeypatch):
         "db.example",
         "6543",
     )
-    assert (read["NAME"], read["OPTIONS"]) == ("library", {"sslmode": "require"})
+    assert (read["NAME"], read["OPTIONS"]["sslmode"]) == ("library", "require")
 
 
 def test_a_database_url_may_name_a_folder_of_sockets(monkeypatch):
@@ -114,7 +115,29 @@ def test_a_database_url_may_name_several_servers(monkeypatch):
     monkeypatch.setenv("X", "postgresql://one,two/library?target_session_attrs=read-write")
     read = env.database("X", "")
     assert (read["HOST"], read["PORT"]) == ("one,two", "")
-    assert read["OPTIONS"] == {"target_session_attrs": "read-write"}
+    assert read["OPTIONS"]["target_session_attrs"] == "read-write"
+
+
+@pytest.mark.parametrize("query", ["", "?", "?sslmode=require", "?sslmode=require&"])
+def test_no_server_of_the_database_is_waited_for_without_an_end(monkeypatch, query):
+    monkeypatch.setenv("X", f"postgresql://one,two/library{query}")
+    url = env.postgres("X", "")
+    read = conninfo_to_dict(url)
+    assert (read["host"], read["dbname"], read.get("sslmode")) == (
+        "one,two",
+        "library",
+        "require" if "ssl" in query else None,
+    )
+    patience = {option: str(number) for option, number in env.PATIENCE.items()}
+    assert patience.items() <= read.items()
+    assert patience.items() <= env.database("X", "")["OPTIONS"].items()
+    assert env.postgres("Y", url) == url
+
+
+def test_a_database_url_may_name_its_own_patience(monkeypatch):
+    monkeypatch.setenv("X", "postgresql://one/library?connect_timeout=30")
+    assert conninfo_to_dict(env.postgres("X", ""))["connect_timeout"] == "30"
+    assert env.database("X", "")["OPTIONS"]["connect_timeout"] == "30"
 
 
 @pytest.mark.parametrize(
