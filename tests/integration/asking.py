@@ -70,6 +70,11 @@ def make_cast() -> Cast:
     return cast
 
 
+def a_model() -> SimulatedUpstream:
+    """One that does not keep its readers waiting."""
+    return SimulatedUpstream(first_token="fixed:5", token_gap="fixed:1")
+
+
 @asynccontextmanager
 async def process(settings: Any, folder: Path, *upstreams: SimulatedUpstream) -> AsyncIterator[Wiring]:
     """One process' wiring, with these upstreams as its models; the index has caught up."""

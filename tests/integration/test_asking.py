@@ -25,7 +25,7 @@ from answering.store import RunStore
 from answering.upstream import SimulatedUpstream
 from answering.wiring import build
 from retrieval.access import NOTHING, AccessScope
-from tests.integration.asking import QUESTION, an_ask, frames_of, make_cast, of, process, text_of
+from tests.integration.asking import QUESTION, a_model, an_ask, frames_of, make_cast, of, process, text_of
 from tests.integration.logins import LOGGED_OUT
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -49,7 +49,7 @@ class Only:
 
 async def test_the_model_answers_with_its_sources_first(cast, settings, tmp_path):
     async with (
-        SimulatedUpstream(first_token="fixed:30") as model,
+        a_model() as model,
         process(settings, tmp_path, model) as built,
     ):
         frames = await frames_of(built, an_ask(cast.member))
@@ -117,7 +117,7 @@ async def test_a_lost_group_counts_from_the_next_question(cast, settings, tmp_pa
 
 async def test_the_same_id_never_runs_twice(cast, settings, tmp_path):
     async with (
-        SimulatedUpstream(first_token="fixed:30") as model,
+        a_model() as model,
         process(settings, tmp_path, model) as built,
     ):
         ask = an_ask(cast.member)
@@ -152,7 +152,7 @@ async def test_an_id_that_two_processes_get_at_once_leaves_one_conversation(
 
 async def test_a_second_same_question_comes_from_the_cache_under_the_same_numbers(cast, settings, tmp_path):
     async with (
-        SimulatedUpstream(first_token="fixed:30") as model,
+        a_model() as model,
         process(settings, tmp_path, model) as built,
     ):
         first = await frames_of(built, an_ask(cast.member))
@@ -169,7 +169,7 @@ async def test_a_second_same_question_comes_from_the_cache_under_the_same_number
 
 async def test_a_changed_document_is_never_answered_from_the_cache(cast, settings, tmp_path):
     async with (
-        SimulatedUpstream(first_token="fixed:30") as model,
+        a_model() as model,
         process(settings, tmp_path, model) as built,
     ):
         await frames_of(built, an_ask(cast.member))
@@ -185,7 +185,7 @@ async def test_a_changed_document_is_never_answered_from_the_cache(cast, setting
 
 async def test_a_reader_resumes_where_it_left(cast, settings, tmp_path):
     async with (
-        SimulatedUpstream(first_token="fixed:30") as model,
+        a_model() as model,
         process(settings, tmp_path, model) as built,
     ):
         ask = an_ask(cast.member)
@@ -339,7 +339,7 @@ async def test_an_end_that_was_not_stored_is_stored_later_and_not_told_twice(cas
         "error",
     )
     async with (
-        SimulatedUpstream(first_token="fixed:5") as model,
+        a_model() as model,
         process(settings, tmp_path, model) as built,
     ):
         ask = an_ask(cast.member)
@@ -359,7 +359,7 @@ async def test_an_end_that_was_not_stored_is_stored_later_and_not_told_twice(cas
 
 async def test_a_run_that_cannot_be_stored_is_in_no_other_ones_way(cast, settings, tmp_path):
     async with (
-        SimulatedUpstream(first_token="fixed:5") as model,
+        a_model() as model,
         process(settings, tmp_path, model) as built,
     ):
         odd, fine = an_ask(cast.member), an_ask(cast.member)
@@ -376,7 +376,7 @@ async def test_a_run_that_cannot_be_stored_is_in_no_other_ones_way(cast, setting
 async def test_answers_stream_without_redis_and_say_so(cast, settings, tmp_path):
     settings.REDIS_URL = f"unix://{tmp_path}/nobody.sock"
     async with (
-        SimulatedUpstream(first_token="fixed:30") as model,
+        a_model() as model,
         process(settings, tmp_path, model) as built,
     ):
         frames = await frames_of(built, an_ask(cast.member))
@@ -389,7 +389,7 @@ async def test_redis_that_is_back_is_not_said_to_be_away(cast, settings, tmp_pat
     there = settings.REDIS_URL
     settings.REDIS_URL = f"unix://{socket}"
     async with (
-        SimulatedUpstream(first_token="fixed:30") as model,
+        a_model() as model,
         process(settings, tmp_path, model) as built,
     ):
         gone = await frames_of(built, an_ask(cast.member))

@@ -9,8 +9,7 @@ from redis.asyncio import Redis
 from answering.models import Run
 from answering.recovery import MOST_ATTEMPTS, Recovery, alive_key
 from answering.runlog import stream_key
-from answering.upstream import SimulatedUpstream
-from tests.integration.asking import an_ask, frames_of, make_cast, process
+from tests.integration.asking import a_model, an_ask, frames_of, make_cast, process
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -33,7 +32,7 @@ async def left(built, ask, *, attempt):
 @pytest.mark.parametrize("copied", [None, UNSTORABLE], ids=["what kills processes", "what cannot be stored"])
 async def test_a_run_that_nobody_brings_to_its_end_is_given_up(cast, settings, tmp_path, copied):
     async with (
-        SimulatedUpstream(first_token="fixed:5") as model,
+        a_model() as model,
         process(settings, tmp_path, model) as built,
     ):
         ask = an_ask(cast.member)
@@ -52,7 +51,7 @@ async def test_a_run_that_nobody_brings_to_its_end_is_given_up(cast, settings, t
 
 async def test_a_run_whose_frames_cannot_be_read_is_answered_anew(cast, settings, tmp_path):
     async with (
-        SimulatedUpstream(first_token="fixed:5") as model,
+        a_model() as model,
         process(settings, tmp_path, model) as built,
     ):
         odd, fine = an_ask(cast.member), an_ask(cast.member)
