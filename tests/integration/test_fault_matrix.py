@@ -12,7 +12,7 @@ from benchmarks.seeding import seed
 from qa_site import places
 from tests.conftest import DATA
 
-STACKS = 4
+STACKS = 8
 
 
 @pytest.mark.slow
