@@ -10,7 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.apps import apps
 from django.conf import settings
+from django.db import connection, transaction
+from django.test import TransactionTestCase
 
 from qa_site import places
 from qa_site.embedded import Servers
@@ -89,6 +92,32 @@ def django_db_modify_db_settings(servers: Servers) -> None:
 def django_db_keepdb() -> bool:
     """The database goes with its folder; to drop it first would fail on a thread's connection still open."""
     return True
+
+
+KEPT = {"django_content_type", "auth_permission"}
+"""What a migration fills, and no test changes."""
+
+
+def empty(case: TransactionTestCase) -> None:
+    """As a migration leaves the database. Django's own way, to truncate every table and then to migrate nothing, takes
+    as long as most tests. Locked first, so that what a test has left behind is waited for and goes as well."""
+    from retrieval.permissions import ensure_librarians  # for which the apps must be loaded
+
+    tables = connection.introspection.django_table_names(only_existing=True, include_views=False)
+    filled = ", ".join(sorted({*tables} - KEPT))
+    deleted = "".join(f"DELETE FROM {table};" for table in sorted({*tables} - KEPT))
+    with transaction.atomic(), connection.cursor() as cursor:
+        # With its trigger, that drops the tables of vectors; of the others what refers to what does not matter.
+        cursor.execute(f"LOCK TABLE {filled} IN EXCLUSIVE MODE; TRUNCATE retrieval_chunk")
+        cursor.execute(f"SET LOCAL session_replication_role = replica; {deleted}")
+    ensure_librarians(apps.get_app_config("retrieval"), using="default")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def emptied_quickly() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", empty)
+        yield
 
 
 @pytest.fixture(scope="session")
