@@ -20,7 +20,7 @@ from retrieval.errors import IndexRebuilding, LexicalError
 from retrieval.lexical import IndexedChunk
 from retrieval.lexical.bm25 import BM25Index
 from retrieval.lexical.home import Home, State
-from retrieval.lexical.source import KEPT_DAYS, Change, Source
+from retrieval.lexical.source import KEPT_DAYS, Source
 from retrieval.lexical.tantivy import TantivyIndex
 from retrieval.passages import Ranking
 
@@ -115,6 +115,9 @@ class Follower:
                     self._read(self._home)
             except (psycopg.Error, LexicalError, OSError) as error:
                 logger.warning("The lexical index cannot follow, and tries again: %s", error)
+                self._stopping.wait(RETRY)
+            except Exception:  # or nothing would be found any more that is added from here on
+                logger.exception("unexpected")
                 self._stopping.wait(RETRY)
         self._close()
 
@@ -286,6 +289,3 @@ def _politely(chunks: Iterable[IndexedChunk]) -> Iterator[IndexedChunk]:
         if count % POLITE == 0:
             time.sleep(0.0001)
         yield chunk
-
-
-__all__ = ["Change", "Follower", "ServedIndex"]

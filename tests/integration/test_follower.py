@@ -1,6 +1,7 @@
 """The follower against a real Postgres: what is committed is found, whatever happens in between."""
 
 import json
+import logging
 import shutil
 import subprocess
 import sys
@@ -179,6 +180,33 @@ def test_a_change_that_is_rolled_back_is_never_found(database, database_url, fol
         connection.rollback()
     publish(database.cursor(), collection, "standing offer")
     assert finds(follower, "offer", 1, collection)
+
+
+class Heard(logging.Handler):
+    """Whether an error was logged."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.error = threading.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.error.set()
+
+
+@pytest.mark.expects_errors
+def test_what_nobody_expected_does_not_end_the_following(database, follow, collection):
+    heard = Heard()
+    logging.getLogger("retrieval").addHandler(heard)
+    try:
+        follower = follow()
+        assert settled(follower)
+        database.execute("UPDATE retrieval_collection SET languages = 'null'")
+        publish(database.cursor(), collection, "parental leave")
+        assert heard.error.wait(WAIT)
+        database.execute("UPDATE retrieval_collection SET languages = '[]'")
+        assert finds(follower, "parental", 1, collection)
+    finally:
+        logging.getLogger("retrieval").removeHandler(heard)
 
 
 def test_a_second_process_reads_what_the_first_writes(database, follow, collection):
