@@ -27,6 +27,7 @@ from retrieval.ingestion import progress, rows, sandbox, storage, vectors
 from retrieval.ingestion.blocks import Limits, ParsedDocument
 from retrieval.ingestion.chunking import Chunk, chunk, indexed_text
 from retrieval.ingestion.rows import Job
+from retrieval.lexical.source import CHANNEL
 from retrieval.metrics import DOCUMENTS, INGEST_SECONDS
 from retrieval.models import Document
 from retrieval.vectors import publish
@@ -37,9 +38,6 @@ OnPublish = Callable[[Cursor, UUID, frozenset[str]], None]
 on_publish: list[OnPublish] = []
 """Called in the transaction that publishes, moves or deletes a document, with the content hashes of the
 chunks that are gone with it."""
-
-CHANNEL = "retrieval_change"
-"""On which the followers of the lexical index wait for changes."""
 
 _CHANGED = f"""
     WITH change AS (INSERT INTO retrieval_change (document_id) VALUES (%s))

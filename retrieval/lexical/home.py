@@ -1,8 +1,8 @@
 """The folder of the lexical index on this host: which subfolder is served, how far it is, and who may write.
 
-DATA_DIR/lexical/writer.lock    held by the one process that writes; the kernel frees it when that
-process dies DATA_DIR/lexical/state.json     the State; its time of change tells when the writer last
-looked for changes DATA_DIR/lexical/<name>/        a tantivy index
+DATA_DIR/lexical/writer.lock    held by the one process that writes; the kernel frees it when that process dies
+DATA_DIR/lexical/state.json     the State; its time of change tells when the writer last looked for changes
+DATA_DIR/lexical/<name>/        a tantivy index
 """
 
 import fcntl

@@ -15,6 +15,8 @@ import psycopg
 from retrieval.lexical import IndexedChunk
 
 CHANNEL = "retrieval_change"
+"""On which the followers wait for changes."""
+
 FETCHED = 500  # rows a fetch
 KEPT_DAYS = 7  # how long changes are kept; an index that is further behind is rebuilt
 

@@ -22,6 +22,7 @@ from answering.upstream.replies import hashed
 from qa_site.up import worker_job
 from retrieval import library, tasks
 from retrieval.ingestion import indexing
+from retrieval.lexical.source import CHANNEL
 from retrieval.models import Chunk, Collection, Document
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -92,7 +93,7 @@ async def test_a_document_whose_worker_is_killed_is_finished_by_another(transact
     orm, model = sync_to_async, Model()
     document = await orm(a_document)()
     with psycopg.connect(database_url, autocommit=True) as listener:
-        listener.execute(f"LISTEN {indexing.CHANNEL}")
+        listener.execute(f"LISTEN {CHANNEL}")
         async with SimulatedUpstream(vectoriser=model) as upstream:
             with worker(upstream) as first:
                 assert await asyncio.to_thread(model.asked.wait, PATIENCE)
