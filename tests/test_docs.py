@@ -99,6 +99,20 @@ def test_what_was_given_up_is_worded_for_readers_of_old_answers(code: str) -> No
     assert f"  {code}: " in WORDING.read_text()
 
 
+def worded(table: str) -> set[str]:
+    """The codes that one of the tables of `wording.js` has words for."""
+    (rows,) = re.findall(rf"^const {table} = {{$(.*?)^}};$", WORDING.read_text(), re.MULTILINE | re.DOTALL)
+    return set(re.findall(r"^  (\w+): ", rows, re.MULTILINE))
+
+
+def test_each_stage_is_worded_for_readers_and_no_other() -> None:
+    assert worded("STAGES") == stages_named()
+
+
+def test_nothing_is_worded_that_is_never_given_up() -> None:
+    assert worded("NOTICES") <= given_up()
+
+
 @pytest.mark.parametrize("stage", sorted({*NOTICES} - {"cache"}))  # a quiet one
 def test_a_stage_that_was_given_up_is_worded_for_readers_of_old_answers(stage: str) -> None:
     causes = re.findall(r"^  \[/(\S+)/,", WORDING.read_text(), re.MULTILINE)

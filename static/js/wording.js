@@ -2,22 +2,17 @@
 
 const STAGES = {
   store: "Keeping the question",
-  admission: "Admission",
   cache: "Answer cache",
   lexical: "Word search",
   embed: "Question’s meaning",
   vector: "Search by meaning",
-  fuse: "Merging",
   context: "Preparing passages",
   conversation: "Conversation",
   passages: "Loading passages",
   rerank: "Ordering passages",
   intent: "Intent",
-  extras: "Extra sources",
-  prefetch: "Extra sources",
   generate: "Model",
   first_token: "First words",
-  model: "Model",
 };
 
 const OUTCOMES = {
@@ -26,14 +21,12 @@ const OUTCOMES = {
   open: "paused after failures",
   error: "failed",
   shed: "left out under load",
-  skipped: "not needed",
   cancelled: "stopped",
 };
 
 // For old answers, of which only the code is kept; a live notice brings its own sentence.
 const NOTICES = {
   provisional_extract: "The model was slow, so sentences from the sources were shown first.",
-  stale_cache: "An earlier answer was used, for nothing better was to be had in time.",
   similar_answer: "This is the answer to a similar question.",
   stream_cut: "The model broke off; this is what it had said.",
   deadline: "The answer was not finished in time.",
