@@ -28,6 +28,16 @@ from retrieval.search import search
 
 SEARCH_MOST = 100
 
+CODES = {
+    400: "bad_request",
+    403: "forbidden",
+    404: "not_found",
+    409: "conflict",
+    413: "too_large",
+    507: "no_room",
+}
+"""Of errors that have a status alone."""
+
 REQUEST_ID = "X-Request-ID"
 """The run, as logs, traces and upstream calls name it."""
 
@@ -223,14 +233,6 @@ def build() -> NinjaAPI:
 
     @api.exception_handler(HttpError)
     def on_http(request: HttpRequest, error: HttpError) -> HttpResponse:
-        codes = {
-            400: "bad_request",
-            403: "forbidden",
-            404: "not_found",
-            409: "conflict",
-            413: "too_large",
-            507: "no_room",
-        }
-        return error_response(error.status_code, codes.get(error.status_code, "error"), str(error))
+        return error_response(error.status_code, CODES.get(error.status_code, "error"), str(error))
 
     return api

@@ -183,19 +183,25 @@ async def build() -> Wiring:
         tracing=tracing,
         answers=answers,
         reranker=reranker,
-        anticipation=Anticipation(
-            words,
-            embedder,
-            meaning,
-            candidates=CANDIDATES,
-            busy=lambda: len(runs.live) >= BUSY,
-            on_result=assembly.count_prefetch,
-        ),
+        anticipation=_anticipation(words, embedder, meaning, runs),
         quotas=Quotas(base.redis, settings.QUOTA_PER_MINUTE),
     )
     await built.start()
     assembly.settle()
     return built
+
+
+def _anticipation(
+    words: CachedLexical, embedder: CachedEmbedder, meaning: CachedVectors, runs: RunManager
+) -> Anticipation:
+    return Anticipation(
+        words,
+        embedder,
+        meaning,
+        candidates=CANDIDATES,
+        busy=lambda: len(runs.live) >= BUSY,
+        on_result=assembly.count_prefetch,
+    )
 
 
 class _Process:
