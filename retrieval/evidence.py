@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from retrieval.fusion import UNREAD, readable
-from retrieval.lexical.analysis import as_written, compounds, passage_language, passage_terms, query_terms
+from retrieval.lexical.analysis import as_written, compounds, passage_terms, query_terms
+from retrieval.lexical.language import passage_language
 from retrieval.lexical.typos import distance
 from retrieval.passages import Passage, Ranking
 

@@ -65,7 +65,7 @@ def languages_field() -> forms.MultipleChoiceField:
         required=False,
         widget=forms.CheckboxSelectMultiple,
         label="Languages of its documents",
-        help_text="Words are found in all their forms in these languages. Without a choice, in English.",
+        help_text="Words are found in all their forms in these languages. Without a choice, in that of each passage.",
     )
 
 

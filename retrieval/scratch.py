@@ -23,7 +23,6 @@ from retrieval.evaluation import LabelledSet
 from retrieval.ingestion.chunking import Chunk, indexed_text
 from retrieval.ingestion.indexing import chunk_id
 from retrieval.lexical import IndexedChunk
-from retrieval.lexical.analysis import DEFAULT
 from retrieval.lexical.tantivy import TantivyIndex
 from retrieval.models import Collection
 from retrieval.vectors import publish
@@ -67,7 +66,7 @@ def loaded(
     embedder: Embedder,
     on_progress: OnProgress,
     *,
-    languages: Sequence[str] = (DEFAULT,),
+    languages: Sequence[str] = (),
 ) -> Iterator[Loaded]:
     """The set, searchable until the block ends, however it ends, as in a collection that declares these languages.
     What a killed evaluation left behind goes at the next one's start. Raises EmbeddingError, LexicalError and the

@@ -19,12 +19,12 @@ from retrieval.kinds import fit
 from retrieval.lexical.analysis import (
     DEFAULT,
     as_written,
-    passage_language,
     passage_terms,
     query_terms,
     terms,
 )
 from retrieval.lexical.bm25 import K1
+from retrieval.lexical.language import passage_language
 from retrieval.passages import Passage
 from retrieval.segmentation import is_heading, spans
 

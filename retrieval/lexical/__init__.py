@@ -18,7 +18,7 @@ class IndexedChunk:
     title: str
     heading: str
     text: str
-    languages: tuple[str, ...] = ("en",)
+    languages: tuple[str, ...] = ()
 
 
 class LexicalIndex(Protocol):

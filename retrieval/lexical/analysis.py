@@ -13,11 +13,9 @@ stems. Before it, `prepare` writes out what such an analyzer loses, as further w
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
-import orjson
 from tantivy import Filter, TextAnalyzer, TextAnalyzerBuilder, Tokenizer
 
 from retrieval.lexical.stopwords import ASKING, CAPITALS, ENGLISH, LANGUAGES, SMALL
@@ -29,8 +27,6 @@ LONGEST_TERM = 64
 NUMBERED = re.compile(r"([^\W\d_]{2,})(\d+)")  # a name with a number, in one word
 TITLE_WEIGHT, HEADING_WEIGHT = 2, 2  # how often each counts; docs/retrieval.md has the measurements
 DEFAULT = "en"
-
-SPOKEN = 2  # small words of a language by which a question is known to be asked in it
 
 JOINT = "ˑ"  # a letter to Unicode, so that tokenizers keep it, and found in no text
 # A text is searched for codes through its shape: `a` for letters and digits, `-` for joints, else a space.
@@ -44,11 +40,10 @@ _VERSION = re.compile(r"^[vV](?=\d+\.\d)")
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _EDGES = re.compile(r"^[\W_]+|[\W_]+$")
 _MADE = re.compile(r"[^\W\d_]+(?:[-/][^\W\d_]+)+")
-_WORD = re.compile(r"\w+")
 _SEPARATORS = re.compile(r"[-_.@&+/:,]")
 _SIGNED = re.compile(r"(?<!\w)([cCfFjJ])(\+\+|#)")
 _SIGNS = tuple(letter + sign for letter in "cCfFjJ" for sign in ("++", "#"))
-_CAPITALS = re.compile(rf"\b(?:{'|'.join(sorted(CAPITALS))})\b")
+IN_CAPITALS = re.compile(rf"\b(?:{'|'.join(sorted(CAPITALS))})\b")
 _NAMED_A = re.compile(r" A(?<=[^\W\d_] A)(?![\w'’]| [A-Z])")  # plan A, but not the article in Book A Room
 _SHOUTED = 3  # words, all of them in capitals
 _EXOTIC = re.compile(r"[\u00adİʻʼ\u0300-\u1dff\u200d\u2060\u2e80-\ufeff\U00020000-\U0003ffff]")
@@ -65,7 +60,7 @@ _DIGITS = {
     if unicodedata.category(chr(code)) == "Nd"
 }
 # One word is typed both ways: with or without an accent or a hamza, in capitals, on an Arabic or a Persian keyboard.
-_FOLDED = (
+FOLDED = (
     str.maketrans("ёЁάέήίόύώϊϋΐΰΆΈΉΊΌΎΏςİأإآٱىیک", "еЕαεηιουωιυιυΑΕΗΙΟΥΩσiااااييك")
     | str.maketrans({"ʻ": "'", "ʼ": "'"})
     | _DIGITS
@@ -79,11 +74,11 @@ def prepare(text: str) -> str:
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
         if _EXOTIC.search(text):
-            text = _UNSPACED.sub(_pairs, text.translate(_FOLDED))
+            text = _UNSPACED.sub(_pairs, text.translate(FOLDED))
         text = text.replace("‐", "-").replace("‑", "-").replace("–", "-")
     further = [term for term in map(_whole, _codes(text)) if term and len(term) <= LONGEST_TERM]
     if _has_one(text, CAPITALS) and not (text.isupper() and len(text.split(None, _SHOUTED)) >= _SHOUTED):
-        further += [word + JOINT for word in _CAPITALS.findall(text)]
+        further += [word + JOINT for word in IN_CAPITALS.findall(text)]
     further += ["A" + JOINT for _ in _NAMED_A.findall(text)]
     # A heading of Markdown has the sign, too, and the expression takes a third of the time of all else.
     if ("#" in text or "++" in text) and _has_one(text, _SIGNS):
@@ -141,24 +136,24 @@ def analyzer(language: str = DEFAULT) -> TextAnalyzer:
     builder = builder.filter(Filter.lowercase())
     if name == LANGUAGES[DEFAULT]:
         # Stop words go before accents do: thé and a Vietnamese số or hệ are no English words.
-        builder = builder.filter(_stopping(DEFAULT)).filter(Filter.ascii_fold())
+        builder = builder.filter(stopping(DEFAULT)).filter(Filter.ascii_fold())
         return builder.filter(Filter.stemmer(name)).build()
     # Other stemmers know their accents, and their stop words bear them: fold what is left afterwards.
-    builder = builder.filter(_stopping(language)).filter(_asking(language))
+    builder = builder.filter(stopping(language)).filter(_asking(language))
     return builder.filter(Filter.stemmer(name)).filter(Filter.ascii_fold()).build()
 
 
-def _stopping(code: str) -> Filter:
+def stopping(code: str) -> Filter:
     """Drops the stop words of a known language."""
     if code == DEFAULT:
         return Filter.custom_stopword(sorted(ENGLISH))
     if code in SMALL:
-        return Filter.custom_stopword(SMALL[code].translate(_FOLDED).split())
+        return Filter.custom_stopword(SMALL[code].translate(FOLDED).split())
     return Filter.custom_stopword([]) if code == "ta" else Filter.stopword(LANGUAGES[code])
 
 
 def _asking(code: str) -> Filter:
-    return Filter.custom_stopword(ASKING.get(code, "").translate(_FOLDED).split())
+    return Filter.custom_stopword(ASKING.get(code, "").translate(FOLDED).split())
 
 
 def terms(text: str, language: str = DEFAULT) -> list[str]:
@@ -216,68 +211,12 @@ def weighted(title: str, heading: str, text: str) -> str:
     return prepare("\n".join([*([title] * TITLE_WEIGHT), *([heading] * HEADING_WEIGHT), text]))
 
 
-def language_of(text: str, declared: Iterable[str]) -> str:
-    """The declared language whose stop words are most of the text; the first one when none is."""
-    known = [code for code in declared if code in LANGUAGES] or [DEFAULT]
-    if len(known) == 1:
-        return known[0]
-    sample = " ".join(text.split()[:200]).lower().translate(_FOLDED)
-    dropped = {code: _share_dropped(code)(sample) for code in known}
-    return max(known, key=lambda code: dropped[code])
-
-
-def passage_language(text: str, declared: str) -> str:
-    """The language that a passage was indexed in; `declared` by its collection, as JSON."""
-    return DEFAULT if declared == "[]" else _read_in(text, declared)
-
-
-@lru_cache(maxsize=2048)
-def _read_in(text: str, declared: str) -> str:
-    return language_of(text, orjson.loads(declared))
-
-
-class Asked(NamedTuple):
-    """A question for the texts of each language; `foreign` where it is in one of these that is not English."""
-
-    by_language: dict[str, str]
-    foreign: bool
-
-
-def asked_in(question: str, languages: Sequence[str]) -> Asked:
-    """Without the small words of the language that it is itself asked in, which are rare in the others' texts and would
-    count the most there. A word alone, such as die, tells nothing: then it is in a language of the texts."""
-    asked = dict.fromkeys(languages, question)
-    if not asked.keys() - {DEFAULT}:
-        return Asked(asked, foreign=False)
-    folded = _CAPITALS.sub(" ", unicodedata.normalize("NFKC", question)).translate(_FOLDED)
-    words = frozenset(_plain().build().analyze(folded))
-    known = dict.fromkeys((*languages, DEFAULT))
-    small = {code: words.difference(_without_small(code).analyze(folded)) for code in known}
-    spoken = max(known, key=lambda code: len(small[code]))
-    if len(small[spoken]) < SPOKEN:
-        return Asked(asked, foreign=DEFAULT not in asked)
-
-    def kept(word: re.Match[str]) -> str:
-        is_small = word[0].translate(_FOLDED).lower() in small[spoken]
-        return "" if is_small and word[0] not in CAPITALS else word[0]
-
-    without = _WORD.sub(kept, unicodedata.normalize("NFKC", question))
-    by_language = {code: question if code == spoken else without for code in languages}
-    return Asked(by_language, foreign=spoken != DEFAULT)
-
-
-def _plain() -> TextAnalyzerBuilder:
+def plain() -> TextAnalyzerBuilder:
+    """Words in small letters."""
     return TextAnalyzerBuilder(Tokenizer.simple()).filter(Filter.lowercase())
 
 
 @lru_cache(maxsize=len(LANGUAGES) + 1)
-def _without_small(code: str) -> TextAnalyzer:
+def without_small(code: str) -> TextAnalyzer:
     """Drops a language's stop words and what it asks with, and leaves the rest as it is."""
-    return _plain().filter(_stopping(code)).filter(_asking(code)).build()
-
-
-@lru_cache(maxsize=len(LANGUAGES) + 1)
-def _share_dropped(code: str) -> Callable[[str], int]:
-    """Counts the words that the language's stop list takes away."""
-    stopped = _plain().filter(_stopping(code)).build()
-    return lambda text: len(text.split()) - len(stopped.analyze(text))
+    return plain().filter(stopping(code)).filter(_asking(code)).build()

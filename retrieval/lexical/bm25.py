@@ -13,7 +13,8 @@ from rank_bm25 import BM25Okapi
 
 from retrieval.access import AccessScope
 from retrieval.lexical import IndexedChunk
-from retrieval.lexical.analysis import MOST_TERMS, analyzer, asked_in, language_of, query_terms, weighted
+from retrieval.lexical.analysis import MOST_TERMS, analyzer, query_terms, weighted
+from retrieval.lexical.language import asked_in, language_of
 from retrieval.lexical.weights import Counts, Weights, rarity
 from retrieval.passages import Hit, Ranking
 

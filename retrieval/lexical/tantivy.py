@@ -18,7 +18,8 @@ from tantivy import DocAddress, Occur, Query, Searcher
 from retrieval.access import AccessScope
 from retrieval.errors import LexicalError
 from retrieval.lexical import IndexedChunk
-from retrieval.lexical.analysis import DEFAULT, MOST_TERMS, asked_in, language_of, query_terms
+from retrieval.lexical.analysis import DEFAULT, MOST_TERMS, query_terms
+from retrieval.lexical.language import asked_in, language_of
 from retrieval.lexical.shard import Shard, schema
 from retrieval.lexical.snapshot import TEXT, Snapshot
 from retrieval.lexical.typos import Texts, begun, corrections, joined, parts
@@ -29,7 +30,7 @@ Clause = tuple[Occur, Query]
 Found = tuple[float, DocAddress]
 """A score and where in the snapshot the chunk is."""
 
-SCHEMA_VERSION = 9
+SCHEMA_VERSION = 10
 """Raise it when the schema or the analysis changes: folders of another version are rebuilt."""
 
 COMMITS = "commits.json"

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from retrieval.lexical.analysis import query_terms
 
+NEGLIGIBLE = 0.02  # of a weight, as of most words of the language that nearly all texts are in
+
 
 class Counts(NamedTuple):
     """Of the chunks of one language: how many there are, and how many have a term."""
@@ -47,7 +49,9 @@ class Weights:
         alike = self._alike.get((language, term)) or dict.fromkeys(self._searched, term)
         among_all = sum(self._searched[other].having(of) for other, of in alike.items())
         own = self._searched[language]
-        return rarity(self._chunks, among_all) / rarity(own.chunks, own.having(term))
+        weight = rarity(self._chunks, among_all) / rarity(own.chunks, own.having(term))
+        # tantivy passes over what cannot be among the best only where no weight is in its way.
+        return weight if abs(weight - 1) > NEGLIGIBLE else 1.0
 
     def elsewhere(self, language: str, have: Callable[[str, str], bool]) -> frozenset[str]:
         """The terms of words that are not in the texts of this language, and in those of another, as `have` tells

@@ -3,11 +3,10 @@ import pytest
 from retrieval.lexical.analysis import (
     LONGEST_TERM,
     as_written,
-    asked_in,
-    language_of,
     query_terms,
     terms,
 )
+from retrieval.lexical.language import asked_in, language_of
 from retrieval.lexical.stopwords import LANGUAGES
 
 

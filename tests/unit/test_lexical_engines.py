@@ -294,6 +294,12 @@ def test_a_text_in_a_language_of_its_own_is_not_behind_those_of_the_others(index
     assert found.chunks[0] == 1
 
 
+def test_words_are_found_in_all_their_forms_in_a_language_that_nobody_declared(index):
+    index.append([chunk(1, GERMAN), chunk(2, "The moves of the office are told to all who are in it.")])
+    assert index.search("Umzüge", ALL, 5).chunks == (1,)
+    assert index.search("move", ALL, 5).chunks == (2,)
+
+
 def test_a_word_weighs_the_same_in_each_language(index):
     hits = beside_english(index).search("server", ALL, 60).hits
     german = next(hit.score for hit in hits if hit.chunk == 1)

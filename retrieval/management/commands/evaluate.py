@@ -25,7 +25,6 @@ from retrieval.embeddings.factory import configured
 from retrieval.errors import RetrievalError
 from retrieval.evaluation import Figures, LabelledSet, by_best_chunk, figures, read_set
 from retrieval.fusion import fuse
-from retrieval.lexical.analysis import DEFAULT
 from retrieval.lexical.search import LexicalSearch
 from retrieval.lexical.stopwords import LANGUAGES
 from retrieval.passages import Ranking
@@ -55,7 +54,7 @@ class Command(BaseCommand):
             action="append",
             choices=sorted(LANGUAGES),
             metavar="CODE",
-            help="A language that the collection declares (en); repeat it for more.",
+            help="A language that the collection declares (none: that of each passage); repeat it for more.",
         )
         parser.add_argument("--json", action="store_true", help="Print JSON alone.")
 
@@ -74,7 +73,7 @@ class Command(BaseCommand):
                 def tell(done: int, of: int) -> None:
                     progress.update(bar, completed=done, total=of)
 
-                languages = options["language"] or [DEFAULT]
+                languages = options["language"] or []
                 with loaded(labelled, configured(), tell, languages=languages) as scratch:
                     progress.remove_task(bar)
                     measure = _measure(labelled, scratch, configured(), options["k"], options["rerank"])
