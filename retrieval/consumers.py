@@ -4,6 +4,8 @@ What arrives over the channel layer is a hint without content. The consumer read
 reader's access of that moment, so a group taken away shows at once, and a lost hint costs nothing but
 freshness. Who the reader is, is read again, too: from the session, which may be over."""
 
+import logging
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -13,29 +15,42 @@ from django.contrib import auth
 from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.sessions.backends.db import SessionStore
 from django.http import HttpRequest
+from redis.exceptions import RedisError
 
 from retrieval import permissions
 from retrieval.access import scope_for
 from retrieval.ingestion.progress import group_of_collection, group_of_user
 from retrieval.states import document_state
 
-NOT_LOGGED_IN = 4401
+logger = logging.getLogger(__name__)
+
+NOT_LOGGED_IN, TRY_AGAIN = 4401, 1013
 
 
 class LibraryConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
     """One reader's open library page."""
 
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        except (RedisError, OSError) as error:  # of the channel layer, which is listened to all the time
+            logger.warning("an open library page is not told of changes: %s", error)
+            with suppress(OSError, RuntimeError):  # its reader has gone as well
+                await send({"type": "websocket.close", "code": TRY_AGAIN})
+
     async def connect(self) -> None:
+        """Accepts last: a page to which this comes to nothing tries again after longer and longer pauses."""
         self.joined: list[str] = []
         user = self.scope.get("user")
-        await self.accept()
         if user is None or not user.is_authenticated:
+            await self.accept()
             await self.close(code=NOT_LOGGED_IN)
             return
         self.session = self.scope["session"].session_key
         for group in [group_of_user(user.pk), *await self._groups()]:
             await self.channel_layer.group_add(group, self.channel_name)
             self.joined.append(group)
+        await self.accept()
         await self.send_json({"type": "open"})
 
     async def disconnect(self, code: int) -> None:

@@ -297,6 +297,20 @@ async def test_the_socket_is_closed_to_those_without_login(db):
     await communicator.disconnect()
 
 
+async def test_while_redis_is_away_the_socket_is_refused_and_that_is_no_bug(
+    cast, as_user, settings, tmp_path
+):
+    session = await in_thread(lambda: as_user(cast.member).cookies["citefirst_session"].value)
+    backend = settings.CHANNEL_LAYERS["default"]["BACKEND"]
+    away = {"hosts": [f"unix://{tmp_path}/nobody.sock"]}
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": backend, "CONFIG": away}}
+    headers = [(b"cookie", f"citefirst_session={session}".encode())]
+    communicator = WebsocketCommunicator(application, "/ws/library/", headers=headers)
+    accepted, code = await communicator.connect(timeout=5)
+    assert (accepted, code) == (False, 1013)
+    await communicator.wait(timeout=5)
+
+
 def test_a_collection_that_no_group_reads_says_so(librarian, people):
     assert b"no group may read it yet" not in librarian.get("/library/?collection=people").content
     page = librarian.post("/library/collections/", {"name": "Drafts"}, follow=True)
