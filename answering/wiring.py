@@ -147,7 +147,7 @@ async def build() -> Wiring:
     vectors = VectorIndex(
         base.spare, model=base.embedder.name, dimensions=base.embedder.dimensions, read=POOLED
     )
-    rankings = RankingCache(lambda: base.follower.revision, on_result=assembly.count_cache)
+    rankings = RankingCache(base.follower.revision_of, on_result=assembly.count_cache)
     words, meaning = CachedLexical(searches, rankings), CachedVectors(vectors, rankings)
     embedder = CachedEmbedder(
         assembly.hedged(base.embedder, base.observer), base.redis, on_result=assembly.count_cache

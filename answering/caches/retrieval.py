@@ -1,7 +1,8 @@
 """Rankings of questions just searched, for a moment: what typing has fetched is there when Enter is pressed.
 
-A ranking is found again only under the same words, scope, leg and index revision: another reader's scope, a
-new document or a changed group is another key. It stays in the process: the search itself takes a millisecond
+A ranking is found again only under the same words, scope, leg and revision of what is in that scope: another reader's
+scope, a new document in it or a changed group is another key. What changes elsewhere is not, and cannot be told by the
+time that a search takes. It stays in the process: the search itself takes a millisecond
 or two."""
 
 import hashlib
@@ -28,11 +29,11 @@ Key = tuple[str, str, str, str, int]
 
 
 class RankingCache:
-    """What both legs keep. `revision` names the state of the index now."""
+    """What both legs keep. `revision` names the state of the index now, as far as a scope sees it."""
 
     def __init__(
         self,
-        revision: Callable[[], object],
+        revision: Callable[[AccessScope], object],
         *,
         on_result: Outcome,
         most_bytes: int = MOST_BYTES,
@@ -68,7 +69,7 @@ class RankingCache:
         return ranking
 
     def _key(self, leg: str, what: str, scope: AccessScope, k: int) -> Key:
-        return leg, what, scope.key, str(self._revision()), k
+        return leg, what, scope.key, str(self._revision(scope)), k
 
 
 class CachedLexical:

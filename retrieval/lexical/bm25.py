@@ -69,6 +69,10 @@ class BM25Index:
     def __len__(self) -> int:
         return sum(len(snapshot.ids) for snapshot in self._snapshots.values())
 
+    def counts(self) -> Mapping[int, int]:
+        """Collection -> chunks."""
+        return Counter(home for held in self._terms.values() for home, _, _ in held.values())
+
     def search(self, query: str, scope: AccessScope, k: int) -> Ranking:
         held, partial = self._snapshots, self.partial
         snapshots = {

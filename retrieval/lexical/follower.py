@@ -19,7 +19,7 @@ from retrieval.access import AccessScope
 from retrieval.errors import IndexRebuilding, LexicalError
 from retrieval.lexical import IndexedChunk
 from retrieval.lexical.bm25 import BM25Index
-from retrieval.lexical.home import Home, State
+from retrieval.lexical.home import Home, State, fresh
 from retrieval.lexical.source import KEPT_DAYS, Source
 from retrieval.lexical.tantivy import TantivyIndex
 from retrieval.passages import Ranking
@@ -91,6 +91,15 @@ class Follower:
         state = self._state
         # Not the horizon alone: it stands still while any transaction is open, and changes come in all the same.
         return (state.name, state.horizon, state.saved_at, self._stamp) if state else None
+
+    def revision_of(self, scope: AccessScope) -> object:
+        """Names what is searched in these collections: it changes with their documents, and with no others, or the time
+        that a search takes would tell its asker that something has come where they may not read."""
+        state = self._state
+        if state is None:
+            return None
+        numbers = (state.changed.get(str(each), 0) for each in scope.collection_ids)
+        return state.name, state.complete, max(numbers, default=0)
 
     def start(self) -> None:
         self._thread.start()
@@ -184,7 +193,7 @@ class Follower:
         """Makes the index anew. An older whole index goes on answering until the new one is whole."""
         started = time.monotonic()
         self.rebuilding = True
-        name = self._home.fresh() if self._home else ""
+        name = fresh()
         index = self._new(name)
         horizon, chunks = source.everything()
         state = State(name, source.identity(), horizon, complete=False, saved_at=time.time())
@@ -230,21 +239,30 @@ class Follower:
         new = [change for change in changes if change.id not in self._seen]
         self._lag(max((change.age for change in new), default=0.0))
         documents = list(dict.fromkeys(change.document for change in new))
+        touched: set[int] = set()
         for at in range(0, len(documents), BATCH):
-            self._replace(source, documents[at : at + BATCH])
+            touched |= self._replace(source, documents[at : at + BATCH])
         self._seen = {change.id for change in changes if change.transaction >= horizon}
         if new or (horizon != state.horizon and time.time() - state.saved_at > 60):
-            state = replace(state, horizon=horizon, saved_at=time.time())
+            changed = state.after(touched)
+            state = replace(state, horizon=horizon, saved_at=time.time(), changed=changed)
             self._save(state)
         elif self._home:
             self._home.look()
         self._lag(0.0)
         return state
 
-    def _replace(self, source: Source, documents: Sequence[str]) -> None:
-        if self.index.index is None:
+    def _replace(self, source: Source, documents: Sequence[str]) -> set[int]:
+        """Takes up what the documents are now. Gives the collections in which they are, or from which they are gone."""
+        index = self.index.index
+        if index is None:
             raise LexicalError("There is no index to apply a change to.")
-        self.index.index.replace(documents, _politely(source.chunks_of(documents)))
+        before, touched = index.counts(), set[int]()
+        index.replace(documents, _noted(_politely(source.chunks_of(documents)), touched))
+        after = index.counts()
+        return touched | {
+            each for each in before.keys() | after.keys() if before.get(each) != after.get(each)
+        }
 
     def _prune(self, source: Source) -> None:
         if time.monotonic() - self._pruned_at > PRUNE_EVERY:
@@ -280,6 +298,13 @@ class Follower:
     def _moved_on(self) -> None:
         with self._moved:
             self._moved.notify_all()
+
+
+def _noted(chunks: Iterable[IndexedChunk], collections: set[int]) -> Iterator[IndexedChunk]:
+    """Hands the chunks on, and notes where they are."""
+    for chunk in chunks:
+        collections.add(chunk.collection_id)
+        yield chunk
 
 
 def _politely(chunks: Iterable[IndexedChunk]) -> Iterator[IndexedChunk]:

@@ -10,7 +10,8 @@ import json
 import os
 import shutil
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
@@ -22,7 +23,8 @@ STATE = "state.json"
 @dataclass(frozen=True, slots=True)
 class State:
     """Of the index in subfolder `name`: every change below `horizon` is in it. It is written after the commit
-    it speaks of, so after a crash some changes are applied again, which changes nothing."""
+    it speaks of, so after a crash some changes are applied again, which changes nothing. `changed`: collection -> the
+    number of the last change there."""
 
     name: str
     database: str
@@ -30,6 +32,17 @@ class State:
     complete: bool
     saved_at: float
     schema: int = SCHEMA_VERSION
+    changed: Mapping[str, int] = field(default_factory=dict)
+
+    def after(self, collections: Iterable[int]) -> Mapping[str, int]:
+        """`changed`, once these have changed together."""
+        number = max(self.changed.values(), default=0) + 1
+        return {**self.changed, **{str(each): number for each in collections}}
+
+
+def fresh() -> str:
+    """The name of a new index, and its subfolder."""
+    return f"index-{uuid4().hex[:12]}"
 
 
 class Home:
@@ -95,10 +108,6 @@ class Home:
 
     def path(self, name: str) -> Path:
         return self.folder / name
-
-    def fresh(self) -> str:
-        """The name of a new subfolder."""
-        return f"index-{uuid4().hex[:12]}"
 
     def stamp(self, name: str) -> tuple[int, int] | None:
         """Changes with every commit to the index; None when it is not there."""

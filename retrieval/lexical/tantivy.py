@@ -7,6 +7,7 @@ import fcntl
 import json
 import math
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -96,6 +97,13 @@ class TantivyIndex:
                 self._shard(language)
             seen = {language: shard.read() for language, shard in sorted(self._shards.items())}
             self._held = {language: one for language, one in seen.items() if one.searcher.num_docs}
+
+    def counts(self) -> Mapping[int, int]:
+        """Collection -> chunks."""
+        total: Counter[int] = Counter()
+        for one in self._held.values():
+            total.update(one.collections)
+        return total
 
     def search(self, query: str, scope: AccessScope, k: int) -> Ranking:
         held, partial = self._held, self.partial

@@ -135,6 +135,54 @@ def test_a_change_beside_an_open_transaction_is_another_revision(database, datab
 
 
 @pytest.mark.parametrize("engine", ["tantivy", "rank_bm25"])
+def test_a_change_is_another_revision_to_who_reads_it_alone(database, follow, collection, other, engine):
+    follower, cursor = follow(engine=engine), database.cursor()
+    ours, theirs, both = (
+        AccessScope(frozenset(each.id for each in these))
+        for these in ([collection], [other], [collection, other])
+    )
+
+    def seen() -> list[object]:
+        return [follower.revision_of(scope) for scope in (ours, theirs, both)]
+
+    def changes() -> list[bool]:
+        nonlocal before
+        assert follower.wait_for(lambda: seen()[2] != before[2], WAIT)
+        before, now = seen(), before
+        return [one != other for one, other in zip(before, now, strict=True)]
+
+    document = publish(cursor, collection, "sabbatical leave")
+    assert finds(follower, "sabbatical", 1, collection)
+    assert settled(follower)
+    before = seen()
+    hidden = publish(cursor, other, "merger")
+    assert changes() == [False, True, True]
+    publish(cursor, other, "another merger", hidden)  # as many chunks as before
+    assert changes() == [False, True, True]
+    publish(cursor, collection, "parental leave", document)
+    assert changes() == [True, False, True]
+    publish(cursor, other, "parental leave", document)
+    assert changes() == [True, True, True]
+    delete(cursor, hidden)
+    assert changes() == [False, True, True]
+
+
+def test_a_revision_outlives_its_process(database, follow, collection, other):
+    first, cursor = follow(), database.cursor()
+    assert settled(first)
+    publish(cursor, collection, "sabbatical leave")
+    assert finds(first, "sabbatical", 1, collection)
+    scope = AccessScope(frozenset([collection.id]))
+    reader = follow()
+    assert finds(reader, "sabbatical", 1, collection)
+    assert reader.wait_for(lambda: reader.revision_of(scope) == first.revision_of(scope), WAIT)
+    publish(cursor, collection, "parental leave")
+    known = reader.revision_of(scope)
+    assert finds(reader, "parental", 1, collection)
+    assert reader.wait_for(lambda: reader.revision_of(scope) != known, WAIT)
+
+
+@pytest.mark.parametrize("engine", ["tantivy", "rank_bm25"])
 def test_a_document_that_is_replaced_moved_or_deleted_is_so_here(database, follow, collection, other, engine):
     follower = follow(engine=engine)
     cursor = database.cursor()

@@ -219,7 +219,7 @@ async def test_the_loss_of_redis_is_said_once(caplog):
 @autojump
 async def test_a_ranking_is_found_again_only_in_the_same_scope_and_revision():
     revision, searches, told = [1], Searches(), []
-    cache = RankingCache(lambda: revision[0], on_result=lambda *row: told.append(row[1]))
+    cache = RankingCache(lambda scope: revision[0], on_result=lambda *row: told.append(row[1]))
     lexical = CachedLexical(searches, cache)
     first = await lexical.search("How many days?", OURS, 40)
     assert await lexical.search("how many days", OURS, 40) is first
@@ -232,7 +232,7 @@ async def test_a_ranking_is_found_again_only_in_the_same_scope_and_revision():
 @autojump
 async def test_a_vector_search_is_remembered_by_its_vector():
     searches = Searches()
-    vectors = CachedVectors(searches, RankingCache(lambda: 1, on_result=lambda *row: None))
+    vectors = CachedVectors(searches, RankingCache(lambda scope: 1, on_result=lambda *row: None))
     one, other = np.ones(4, np.float32), np.zeros(4, np.float32)
     first = await vectors.search(one, OURS, 40, timeout=1)
     assert await vectors.search(one.copy(), OURS, 40, timeout=1) is first
@@ -242,7 +242,7 @@ async def test_a_vector_search_is_remembered_by_its_vector():
 @autojump
 async def test_a_ranking_of_a_part_of_the_chunks_is_not_kept():
     searches = Searches(partial=True)
-    lexical = CachedLexical(searches, RankingCache(lambda: 1, on_result=lambda *row: None))
+    lexical = CachedLexical(searches, RankingCache(lambda scope: 1, on_result=lambda *row: None))
     await lexical.search("How many days?", OURS, 40)
     await lexical.search("How many days?", OURS, 40)
     assert len(searches.calls) == 2
@@ -251,7 +251,7 @@ async def test_a_ranking_of_a_part_of_the_chunks_is_not_kept():
 @autojump
 async def test_a_failed_search_is_raised_and_not_kept():
     searches = Searches(failure=LexicalError("down"))
-    lexical = CachedLexical(searches, RankingCache(lambda: 1, on_result=lambda *row: None))
+    lexical = CachedLexical(searches, RankingCache(lambda scope: 1, on_result=lambda *row: None))
     for _ in range(2):
         with pytest.raises(LexicalError):
             await lexical.search("How many days?", OURS, 40)
