@@ -45,6 +45,9 @@ INDEX_PATIENCE = 5.0
 POOL_PATIENCE = 10.0
 """Seconds for the first connections; without them the process starts all the same and reports itself unready."""
 
+LEAVE = 1.5
+"""Seconds for saying that this process ends; `manage.py up` kills it after 3."""
+
 BUSY = 16
 """Runs in flight from which nothing is searched ahead of a question."""
 
@@ -122,6 +125,11 @@ class Wiring:
         return {name: state for name, state in states.items() if state != "closed"} | {
             upstream.name: "ok" if upstream.state == "closed" else upstream.state for upstream in health
         }
+
+    async def leave(self) -> None:
+        """Lets the other processes have the runs of this one, which is about to end: they look every two seconds, and
+        would wait for its sign of life to run out."""
+        await asyncio.gather(self.runs.aclose(), self.recovery.aclose())
 
     async def aclose(self) -> None:
         await self.recovery.aclose()
@@ -222,3 +230,12 @@ async def wiring() -> Wiring:
         if task.done() and (task.cancelled() or task.exception()):
             _Process.built = None  # the next who asks tries again
         raise
+
+
+async def leave() -> None:
+    """Before the process ends, where there is a wiring; in time, for who stops it may not wait for long."""
+    if _Process.built is None or not _Process.built[1].done() or _Process.built[1].exception():
+        return
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LEAVE):
+            await _Process.built[1].result().leave()

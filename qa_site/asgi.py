@@ -16,6 +16,7 @@ http = get_asgi_application()
 import answering.routing  # noqa: E402
 import retrieval.routing  # noqa: E402
 from answering.errors import AnsweringError  # noqa: E402
+from answering.wiring import leave as leave  # noqa: E402
 from answering.wiring import wiring  # noqa: E402
 from qa_site.origin import Denier, SameOrigin  # noqa: E402
 from qa_site.uploads import Roomed  # noqa: E402

@@ -2,7 +2,8 @@
 asyncio's own loop does; where it has no wheel, that one serves.
 
 With `--warm` it gets ready to answer at once, and not when it is first asked: that takes seconds, which the first one
-to ask would wait, and until then nobody takes over what a process that died was at."""
+to ask would wait, and until then nobody takes over what a process that died was at. One that is told to stop leaves
+that to the others at once."""
 
 import asyncio
 import sys
@@ -15,11 +16,19 @@ with suppress(ImportError):
 
 from daphne.cli import CommandLineInterface
 from twisted.internet import reactor
+from twisted.internet.defer import Deferred
 
-from qa_site.asgi import get_ready
+from qa_site.asgi import get_ready, leave
 from qa_site.processes import WARM
 
+
+def hand_over() -> Deferred[None]:
+    """As the process is told to stop. The reactor waits for it."""
+    return Deferred.fromFuture(asyncio.ensure_future(leave()))
+
+
 if __name__ == "__main__":
+    reactor.addSystemEventTrigger("before", "shutdown", hand_over)  # type: ignore[arg-type]
     if WARM in sys.argv:
         sys.argv.remove(WARM)
         reactor.callLater(0, lambda: asyncio.ensure_future(get_ready()))  # type: ignore[arg-type]

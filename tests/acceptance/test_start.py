@@ -10,6 +10,7 @@ import psutil
 import psycopg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from redis import Redis
 
 from qa_site import places
 from tests.acceptance.stack import Stack, data_folder, manage
@@ -135,6 +136,19 @@ def test_a_killed_web_process_is_started_again(second_start):
     web.kill()
     assert "SIGKILL" in second_start.wait_for("web-1 ended")
     assert second_start.status("/accounts/login/") == 200  # the socket is the parent's: the request waits
+
+
+def test_a_web_process_that_is_told_to_stop_leaves_its_answers_to_the_others_at_once(second_start):
+    """They go by a sign of life in Redis, which would last for seconds more."""
+    manage("ask", QUESTION, "--data", str(second_start.data))
+    urlopen(f"{second_start.url}/readyz", timeout=30).close()
+    (web,) = (process for process in second_start.family() if "qa_site.serve" in process.cmdline())
+    signs = f"citefirst:alive:*:{web.pid}:*"
+    with Redis.from_url(places.bundled_redis_url(second_start.data)) as redis:
+        assert redis.keys(signs)
+        web.terminate()
+        second_start.wait_for("web-1 ended")
+        assert redis.keys(signs) == []
 
 
 def test_what_a_killed_web_process_was_at_is_finished_though_nobody_asks(second_start):
