@@ -47,9 +47,8 @@ class Shard:
 
     def open(self, *, threads: int, roomy: bool) -> None:
         """Before anything is written; `roomy` where no other shard is being written."""
-        if self._writer is None:
-            heap = WRITER_HEAP if roomy else LEAST_HEAP * threads
-            self._writer = self._index.writer(heap, num_threads=threads)
+        heap = WRITER_HEAP if roomy else LEAST_HEAP * threads
+        self._writer = self._index.writer(heap, num_threads=threads)
 
     @property
     def is_open(self) -> bool:

@@ -159,7 +159,8 @@ class TantivyIndex:
         return self._shards[language]
 
     def _opened(self, shard: Shard, threads: int) -> Shard:
-        shard.open(threads=threads, roomy=not any(other.is_open for other in self._shards.values()))
+        if not shard.is_open:
+            shard.open(threads=threads, roomy=not any(other.is_open for other in self._shards.values()))
         return shard
 
     def _holds(self, language: str, documents: Sequence[str]) -> bool:
