@@ -7,7 +7,8 @@ LONGEST = 320  # characters; a longer sentence is divided where it pauses
 HEADING_LONGEST = 80  # characters
 WRAPPED = 60  # characters; a longer line without a stop at its end goes on in the next
 
-_STOP = re.compile(r"(?:[.!?]+[\"”’')\]]*(?=\s)|[。！？]+|\n)")
+# From the first of a run of stops alone: to try each of thousands against the rest of them takes seconds.
+_STOP = re.compile(r"(?:(?<![.!?])[.!?]+[\"”’')\]]*(?=\s)|[。！？]+|\n)")
 _ABBREVIATED = re.compile(
     r"(?:\b(?:e\.g|i\.e|etc|vs|cf|approx|no|nos|inc|ltd|co|corp|dr|mr|mrs|ms|st|fig|sec|art|al|dept|u\.s|u\.k)|\b[a-z])\.$",
     re.IGNORECASE,

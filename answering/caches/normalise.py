@@ -62,6 +62,10 @@ _CLOSING = re.compile(
     rf"(?i:(?:^|[\s,.:;!?(-]+)(?:{_CLOSINGS})|(?:^|\s*[,.:;!?(]+\s*|\s+-+\s*)(?:{_ASIDES}))[\s,.:;!?)-]*$"
 )
 
+_CLOSING_MOST = 200
+"""Characters at the end of a question where its closing is sought: from anywhere else none reaches the end, and to try
+each of thousands of brackets against all that follow took seconds."""
+
 _CONTRACTIONS = {
     "can't": "can not", "cannot": "can not", "won't": "will not", "shan't": "shall not", "ain't": "is not",
     "let's": "let us", "i'm": "i am", "y'all": "you all", "gonna": "going to", "wanna": "want to",
@@ -156,7 +160,7 @@ def _bare(text: str) -> str:
     rest = _START.sub("", text).rstrip(_ENDS)
     while rest and (found := _OPENING.match(rest)):
         rest = _START.sub("", rest[found.end() :])
-    while rest and (found := _CLOSING.search(rest)):
+    while rest and (found := _CLOSING.search(rest, max(0, len(rest) - _CLOSING_MOST))):
         rest = rest[: found.start()].rstrip(_ENDS)
     return rest
 

@@ -1,6 +1,7 @@
 """When two questions say the same, and above all when they do not."""
 
 import json
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -133,6 +134,22 @@ def test_questions_that_differ_in_a_not_are_not_even_similar(one, other):
 
 def test_without_a_scope_nothing_is_kept():
     assert keys(QUESTION, AccessScope(frozenset()), "m") is None
+
+
+@pytest.mark.parametrize("sign", ["(", "thanks, ", "(please ", "- "])
+def test_a_question_of_signs_takes_no_longer_than_one_of_words(sign):
+    def spent(text: str) -> float:
+        began = time.process_time()
+        for _ in range(3):
+            signature(text[:4000])
+        return time.process_time() - began
+
+    assert spent(sign * 4000) < 30 * spent("How many days of leave? " * 200)
+
+
+def test_politeness_behind_a_long_question_is_left_out():
+    asked = "How many days of annual leave do I get" + " in the plant of the north" * 40
+    assert signature(f"{asked}, many thanks in advance {'!' * 90}") == signature(asked)
 
 
 def test_keys_hold_no_word_of_the_question():

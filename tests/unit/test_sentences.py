@@ -1,3 +1,4 @@
+import time
 from itertools import pairwise
 
 import pytest
@@ -51,6 +52,15 @@ def test_sentences_are_ranges_in_order_that_lose_no_word(text):
     assert all(start < end for start, end in ranges)
     assert all(before[1] <= after[0] for before, after in pairwise(ranges))
     assert "".join("".join(text[a:b].split()) for a, b in ranges) == "".join(text.split())
+
+
+def test_thousands_of_stops_take_no_longer_than_as_many_sentences():
+    def took(text: str) -> float:
+        began = time.process_time()
+        assert spans(text)
+        return time.process_time() - began
+
+    assert took("." * 9_999 + "x") < 8 * took("A b. " * 2_000)
 
 
 def test_the_sentence_that_answers_scores_best():
