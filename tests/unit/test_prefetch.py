@@ -1,12 +1,13 @@
 """Extra sources help where they can, cost nothing where they cannot, and stay within the scope."""
 
 import asyncio
+import time
 
 import pytest
 
 from answering.caches.answer import CachedAnswer
 from answering.intent import IntentClassifier
-from answering.prefetch import AT_ONCE, CANDIDATES, Extras, Prefetch, seated
+from answering.prefetch import AT_ONCE, CANDIDATES, Extras, Prefetch, seated, sides
 from answering.prompt import Turn
 from answering.resilience.deadline import Deadline
 from answering.stages import Question, Run
@@ -208,3 +209,28 @@ def test_extras_get_at_most_the_last_two_seats(extra, chunks):
 def test_with_few_passages_nobody_loses_a_seat():
     ranked = [passage(chunk) for chunk in range(3)]
     assert seated(ranked, (2,), 8) == tuple(ranked)
+
+
+@pytest.mark.parametrize(
+    ("asked", "compared"),
+    [
+        ("What differs between plan A and plan B?", ("plan A", "plan B?")),
+        ("Compare gold with silver", ("gold", "silver")),
+        ("Hello.\nIs it gold or silver?\nThanks", ("Is it gold", "silver?")),
+        ("gold vs. silver", ("gold", "silver")),
+        ("vs silver", ()),
+        ("How many days?", ()),
+    ],
+)
+def test_the_sides_of_a_comparison_are_told_apart(asked, compared):
+    assert sides(asked) == compared
+
+
+def test_the_sides_of_a_text_take_four_times_as_long_where_it_is_four_times_as_long():
+    def took(words: int) -> float:
+        began = time.process_time()
+        for _ in range(10):
+            assert sides("weigh up " * words) == ()
+        return time.process_time() - began
+
+    assert took(1_600) < 10 * took(400)
