@@ -18,6 +18,9 @@ def check_postgres() -> None:
         with psycopg.connect(settings.DATABASE_URL, connect_timeout=round(PATIENCE)) as connection:
             _check_server(connection)
             _check_vector(connection)
+            connection.commit()
+            connection.autocommit = True
+            _check_session(connection)
     except psycopg.Error as error:
         raise OutsideError(
             f"DATABASE_URL: {_said(error)}. Is that Postgres running, and are host, database, user and password right?"
@@ -62,6 +65,26 @@ def _check_vector(connection: psycopg.Connection) -> None:
             f"DATABASE_URL: its pgvector is {row[0]}; {wanted} or newer is needed. Install that on its host, then let a"
             " superuser run: ALTER EXTENSION vector UPDATE"
         )
+
+
+def _check_session(connection: psycopg.Connection) -> None:
+    """Refuses a pooler that lends out a session for one transaction: the locks that documents are read under, LISTEN
+    and prepared statements would be another's. It shows where the session that was ours is lent on meanwhile."""
+    before = _session(connection)
+    with psycopg.connect(settings.DATABASE_URL, connect_timeout=round(PATIENCE)) as other:
+        _session(other)  # and keeps it, for its transaction is open
+        after = _session(connection)
+    if before != after:
+        raise OutsideError(
+            "DATABASE_URL: that is a pooler which lends out a session for one transaction (PgBouncer's pool_mode ="
+            " transaction); locks and notifications get lost there. Use pool_mode = session, or Postgres itself."
+        )
+
+
+def _session(connection: psycopg.Connection) -> int:
+    """The process of Postgres that serves this connection."""
+    row = connection.execute("SELECT pg_backend_pid()").fetchone()
+    return row[0] if row else 0
 
 
 def check_migrated() -> None:

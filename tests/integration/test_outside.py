@@ -14,6 +14,7 @@ from qa_site import outside, places
 from qa_site.bundled import redis_program
 from qa_site.errors import OutsideError, Unanswered
 from tests.conftest import DATA
+from tests.pooler import transaction_pooler
 
 SOCKETS = places.socket_dir(DATA)
 
@@ -61,6 +62,15 @@ def told(settings, **changed):
     with pytest.raises(OutsideError) as caught:
         outside.check_postgres() if "DATABASE_URL" in changed else outside.check_redis()
     return str(caught.value)
+
+
+def test_a_pooler_that_lends_out_a_session_for_one_transaction_is_refused(settings, servers):
+    with (
+        tempfile.TemporaryDirectory(prefix="citefirst-") as folder,
+        transaction_pooler(Path(folder), SOCKETS / ".s.PGSQL.5432"),
+    ):
+        said = told(settings, DATABASE_URL=f"postgresql://postgres@/postgres?host={folder}")
+    assert "Use pool_mode = session" in said
 
 
 def test_a_postgres_that_will_do_is_no_matter(settings, guest, run):
