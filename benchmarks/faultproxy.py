@@ -83,6 +83,9 @@ class FaultProxy:
         link = asyncio.ensure_future(self._link(reader, writer))
         self._links.add(link)
         link.add_done_callback(self._links.discard)
+        link.add_done_callback(
+            lambda _: writer.transport.abort()
+        )  # also of one that is cancelled before it begins
 
     async def _link(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Passes bytes both ways until either side closes."""
@@ -103,9 +106,8 @@ class FaultProxy:
         except OSError:  # the target is gone: so are we, for this client
             pass
         finally:
-            for side in (writer, far):
-                if side is not None:
-                    side.transport.abort()
+            if far is not None:
+                far.transport.abort()
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if isinstance(self._target, Path):

@@ -203,6 +203,9 @@ async def close(server: asyncio.Server, abort: Callable[[], None]) -> None:
     for _ in range(3):
         await asyncio.sleep(0)
     server.close()
-    while not gone.done():
-        abort()
-        await asyncio.sleep(0)
+    try:
+        while not gone.done():
+            abort()
+            await asyncio.sleep(0)
+    finally:
+        gone.cancel()

@@ -1,4 +1,5 @@
 import asyncio
+import socket
 from contextlib import suppress
 
 import pytest
@@ -96,3 +97,15 @@ async def test_a_server_that_is_gone_refuses_and_can_come_back(proxy):
     await proxy.change("ok")
 
     assert await said(proxy) == b"hello"
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_who_connects_as_the_server_goes_is_not_forgotten(proxy, turns):
+    await asyncio.sleep(0)
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=5) as client:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        async with asyncio.timeout(5):
+            await proxy.change("refuse")
+        with suppress(ConnectionResetError):
+            assert client.recv(1) == b""
