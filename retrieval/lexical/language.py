@@ -48,9 +48,9 @@ def language_of(text: str, declared: Iterable[str]) -> str:
     """The declared language whose small words are most of the text, the first one when none is. Where none is declared,
     the one that it seems to be in."""
     codes = list(declared)
-    known = [code for code in codes if code in LANGUAGES] or [DEFAULT]
     if not codes:
         return guessed(text)
+    known = [code for code in codes if code in LANGUAGES] or [DEFAULT]
     if len(known) == 1:
         return known[0]
     sample = " ".join(text.split()[:200]).lower().translate(FOLDED)
@@ -69,6 +69,8 @@ def guessed(text: str) -> str:
     if not sample.isascii() and (script := _by_script(sample)):
         return script
     words = [word for word in sample.split() if word.isalpha()]  # no addresses, codes or names in programs
+    if len(_english_alone().intersection(words)) >= LEAST:
+        return DEFAULT
     small: dict[str, Counter[str]] = {}
     for word, count in Counter(words).items():
         for code in _small_in(word):
