@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import ManagementUtility
-from django.db import InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError
 
 from answering.budgets import Budgets
 from qa_site import env, outside, places
 from qa_site.embedded import needed_servers
 from qa_site.errors import StartError
+from retrieval.outages import is_outage
 
 # These need no database, or, as `up`, see to it themselves.
 ALONE = frozenset(
@@ -36,7 +37,8 @@ SCHEMA = frozenset(["makemigrations", "migrate", "showmigrations", "sqlmigrate",
 
 def execute(argv: Sequence[str]) -> None:
     """Runs one command. Exits with 2 and one line on a setting that cannot be used, with 1 and one line where Postgres
-    goes away, with 130 after a Ctrl-C, and quietly with 141 when nobody reads on, as behind `| head`."""
+    goes away or takes no changes, with 130 after a Ctrl-C, and quietly with 141 when nobody reads on, as behind
+    `| head`."""
     try:
         run(take_data_option(list(argv)))
         sys.stdout.flush()
@@ -49,7 +51,9 @@ def execute(argv: Sequence[str]) -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is flushed at the exit, too
         sys.exit(141)
-    except (OperationalError, InterfaceError) as error:
+    except (DatabaseError, InterfaceError) as error:
+        if not is_outage(error):
+            raise
         cause = (str(error).strip().splitlines() or ["the connection was lost"])[0]
         sys.stderr.write(f"Postgres went away ({cause}). Run the command again when it is back.\n")
         sys.exit(1)
