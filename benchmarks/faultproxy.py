@@ -48,9 +48,9 @@ class FaultProxy:
             self._flowing.clear()
         else:
             self._flowing.set()
-        if mode in {"error", "refuse"}:
+        if mode == "error":
             await self._cut()
-        if mode == "refuse":
+        elif mode == "refuse":
             await self._close()
         elif before == "refuse" and self._server is None:
             await self._listen()
