@@ -33,12 +33,12 @@ class Shard:
     def __init__(self, language: str, folder: Path | None) -> None:
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
-        self.schema = schema(language)
-        self._index = Index(self.schema, path=None if folder is None else str(folder))
+        self._index = Index(schema(language), path=None if folder is None else str(folder))
         self._index.register_tokenizer(language, analyzer(language))
         self._index.config_reader("manual")
         self._writer: IndexWriter | None = None
-        self._pending = False
+        self.pending = False
+        """Whether something was written since the last commit, or since a commit failed."""
 
     def read(self) -> Snapshot:
         """What was committed, also by another process."""
@@ -54,11 +54,6 @@ class Shard:
     def is_open(self) -> bool:
         return self._writer is not None
 
-    @property
-    def pending(self) -> bool:
-        """Whether something was written since the last commit, or since a commit failed."""
-        return self._pending
-
     def add(self, chunk: IndexedChunk) -> None:
         assert self._writer is not None
         document = Document()
@@ -66,21 +61,21 @@ class Shard:
         document.add_unsigned("collection", chunk.collection_id)
         document.add_text("document", chunk.document)
         document.add_text(TEXT, weighted(chunk.title, chunk.heading, chunk.text))
-        self._pending = True
+        self.pending = True
         self._writer.add_document(document)
 
     def delete(self, documents: Iterable[str]) -> None:
         assert self._writer is not None
-        self._pending = True
+        self.pending = True
         for document in documents:
             self._writer.delete_documents_by_term("document", document)
 
     def commit(self) -> None:
         assert self._writer is not None
         self._writer.commit()
-        self._pending = False
+        self.pending = False
 
     def close(self) -> None:
         """Lets go of the folder's write lock; merges under way are given up. Reading goes on working."""
         self._writer = None
-        self._pending = False
+        self.pending = False
