@@ -211,6 +211,7 @@ if HEDGE_DELAY_MAX_MS < HEDGE_DELAY_MIN_MS:
         "HEDGE_DELAY_MAX_MS", str(HEDGE_DELAY_MAX_MS), f"at least HEDGE_DELAY_MIN_MS={HEDGE_DELAY_MIN_MS}"
     )
 QUOTA_PER_MINUTE = env.integer("QUOTA_PER_MINUTE", 600, low=0, high=1_000_000)  # 0: no limit
+LOGIN_TRIES = env.integer("LOGIN_TRIES", 10, low=0, high=10_000)  # 0: no limit
 WEB = env.integer("WEB", 1, low=1, high=64)
 
 # ---- logs: lines for people on a terminal, else one JSON object a line

@@ -4,18 +4,23 @@ from django.urls import include, path
 
 from answering.api import build
 from qa_site import health, ops
+from qa_site.login_tries import AdminLoginForm, LoginForm, tells_to_wait
 
+admin.site.login_form = AdminLoginForm
 admin.site.site_header = admin.site.site_title = "Citefirst administration"
 handler400 = "qa_site.refusals.bad_request"
 handler500 = "qa_site.refusals.failed"
+
+login = tells_to_wait(auth.LoginView.as_view(authentication_form=LoginForm, redirect_authenticated_user=True))
 
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", health.metrics, name="metrics"),
     path("ops/", ops.ops, name="ops"),
+    path("admin/login/", tells_to_wait(admin.site.login)),
     path("admin/", admin.site.urls),
-    path("accounts/login/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),
+    path("accounts/login/", login, name="login"),
     path("accounts/logout/", auth.LogoutView.as_view(), name="logout"),
     path("accounts/password/", auth.PasswordChangeView.as_view(), name="password_change"),
     path("accounts/password/done/", auth.PasswordChangeDoneView.as_view(), name="password_change_done"),
