@@ -14,11 +14,12 @@ with suppress(ImportError):
 
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
 
-from daphne.cli import CommandLineInterface
+import daphne.server  # noqa: F401 - first, for it makes asyncio's loop the reactor's
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
 from qa_site.asgi import get_ready, leave
+from qa_site.flow import CommandLine
 from qa_site.processes import WARM
 
 
@@ -32,4 +33,4 @@ if __name__ == "__main__":
     if WARM in sys.argv:
         sys.argv.remove(WARM)
         reactor.callLater(0, lambda: asyncio.ensure_future(get_ready()))  # type: ignore[arg-type]
-    CommandLineInterface.entrypoint()
+    CommandLine.entrypoint()
