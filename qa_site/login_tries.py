@@ -33,7 +33,7 @@ MINUTES = 5
 PATIENCE = 0.5
 """Seconds that Redis has for an answer."""
 A_PROXY = 10
-"""What all who come through one proxy have together, as a multiple of what one network has."""
+"""What all who come through a proxy have together, as a multiple of what one network has."""
 
 Count = tuple[RateLimitItem, str]
 
@@ -53,18 +53,17 @@ class LoginTries:
         self._lost = False
 
     def counts(self, name: str, request: HttpRequest) -> list[Count]:
-        """What a try counts in. Behind a proxy that is the network that it tells of; and the proxy itself, for one
-        that passes on what its clients write tells of any network they like."""
+        """What a try counts in. Behind a proxy that is the network that it tells of last; and all of them together, for
+        one that passes on what its clients write tells of any network they like. Who connected is not known there:
+        with --proxy-headers, daphne has the first that is told of in its place."""
         if not self._most:
             return []
-        near, far = (
-            RateLimitItemPerMinute(self._most, MINUTES),
-            RateLimitItemPerMinute(A_PROXY * self._most, MINUTES),
-        )
-        peer, told = request.META.get("REMOTE_ADDR") or "", request.headers.get("X-Forwarded-For", "")
+        near = RateLimitItemPerMinute(self._most, MINUTES)
+        told = request.headers.get("X-Forwarded-For", "")
         if not (settings.HTTPS_ONLY and told):
-            return [(near, _key(name, peer))]
-        return [(near, _key(name, told.rpartition(",")[2].strip())), (far, _key(name, peer))]
+            return [(near, _key(name, request.META.get("REMOTE_ADDR") or ""))]
+        everywhere = RateLimitItemPerMinute(A_PROXY * self._most, MINUTES)
+        return [(near, _key(name, told.rpartition(",")[2].strip())), (everywhere, _key(name, ""))]
 
     def spend(self, counts: list[Count]) -> float:
         """Counts a try. Seconds to wait; 0: it may be made."""
