@@ -12,9 +12,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, wraps
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.admin.forms import AdminAuthenticationForm
+from django.contrib.auth import views as auth
 from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
@@ -160,6 +162,16 @@ class Counted(AuthenticationForm):
 
 class LoginForm(Counted):
     pass
+
+
+class LoginView(auth.LoginView):
+    authentication_form = LoginForm
+    redirect_authenticated_user = True
+
+    def get_redirect_url(self, request: HttpRequest | None = None) -> str:
+        """Not back to this page: for who is logged in that would be a bug of ours, says Django."""
+        chosen = super().get_redirect_url()
+        return "" if urlsplit(chosen).path == self.request.path else chosen
 
 
 class AdminLoginForm(Counted, AdminAuthenticationForm):

@@ -4,14 +4,12 @@ from django.urls import include, path
 
 from answering.api import build
 from qa_site import health, ops
-from qa_site.login_tries import AdminLoginForm, LoginForm, tells_to_wait
+from qa_site.login_tries import AdminLoginForm, LoginView, tells_to_wait
 
 admin.site.login_form = AdminLoginForm
 admin.site.site_header = admin.site.site_title = "Citefirst administration"
 handler400 = "qa_site.refusals.bad_request"
 handler500 = "qa_site.refusals.failed"
-
-login = tells_to_wait(auth.LoginView.as_view(authentication_form=LoginForm, redirect_authenticated_user=True))
 
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
@@ -20,7 +18,7 @@ urlpatterns = [
     path("ops/", ops.ops, name="ops"),
     path("admin/login/", tells_to_wait(admin.site.login)),
     path("admin/", admin.site.urls),
-    path("accounts/login/", login, name="login"),
+    path("accounts/login/", tells_to_wait(LoginView.as_view()), name="login"),
     path("accounts/logout/", auth.LogoutView.as_view(), name="logout"),
     path("accounts/password/", auth.PasswordChangeView.as_view(), name="password_change"),
     path("accounts/password/done/", auth.PasswordChangeDoneView.as_view(), name="password_change_done"),

@@ -193,6 +193,14 @@ def test_no_limit(unserved, name):
     assert [tries.spend(tries.counts(name, asked_from(""))) for _ in range(30)] == [0.0] * 30
 
 
+@pytest.mark.parametrize("to", ["/accounts/login/", "/accounts/login/?next=/library/"])
+def test_a_login_that_leads_to_itself_leads_to_the_start(user, to):
+    client = Client()
+    client.force_login(user)
+    assert client.get(FORMS[0], {"next": to})["Location"] == "/"
+    assert client.get(FORMS[0], {"next": "/library/"})["Location"] == "/library/"
+
+
 @pytest.mark.parametrize(
     ("address", "told"),
     [
