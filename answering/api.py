@@ -1,26 +1,28 @@
 """The HTTP interface of asking: the same runs as the socket's, as server-sent events or as one JSON body."""
 
 import math
+import re
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import asdict
-from typing import Any
+from typing import Annotated, Any
 
-import orjson
 from django.contrib.auth.models import User
 from django.core.exceptions import RequestDataTooBig
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
-from ninja import NinjaAPI, Router, Schema
+from ninja import NinjaAPI, Query, Router, Schema
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.security import HttpBearer
+from pydantic import Field
 
 from answering import tokens
-from answering.asking import question_text, read_ask
+from answering.asking import LONGEST, question_text, read_ask
 from answering.errors import AnsweringError, BadQuestion, SearchUnavailable, StoreUnavailable
-from answering.events import Frame
+from answering.events import Frame, wire
 from answering.reporting import error_event, status_of
 from answering.wiring import wiring
+from retrieval.api import failing
 from retrieval.api import router as documents
 from retrieval.errors import RetrievalError
 from retrieval.outages import is_outage
@@ -44,12 +46,23 @@ REQUEST_ID = "X-Request-ID"
 SSE_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
+def told(**more: Any) -> Any:
+    """What the OpenAPI document says of a field that we check ourselves."""
+    return Field(json_schema_extra=more)
+
+
+Text = Annotated[str, told(minLength=1, maxLength=LONGEST, pattern=r"\S")]
+Uuid = Annotated[str | None, told(format="uuid")]
+EVENT = {"type": "object", "properties": {name: {"type": "string"} for name in ("event", "id", "data")}}
+STREAM = {"text/event-stream": {"schema": EVENT}}
+
+
 class AskBody(Schema):
-    question: str
-    conversation: str | None = None
+    question: Text
+    conversation: Uuid = None
     collections: list[str] | None = None
     fresh: bool = False
-    id: str | None = None
+    id: Uuid = None
 
 
 class Answer(Schema):
@@ -71,7 +84,7 @@ async def events(frames: AsyncIterator[Frame]) -> AsyncIterator[bytes]:
     """Server-sent events: event = type, id = seq."""
     async for frame in frames:
         head = f"event: {frame['type']}\nid: {frame['seq']}\ndata: ".encode()
-        yield head + orjson.dumps(frame) + b"\n\n"
+        yield head + wire(frame) + b"\n\n"
 
 
 async def whole(frames: AsyncIterator[Frame]) -> dict[str, Any]:
@@ -117,10 +130,15 @@ class AsyncTokenAuth(HttpBearer):
 router = Router(auth=AsyncTokenAuth(), tags=["questions"])
 
 
-@router.post("ask", response=Answer, summary="Ask a question")
+@router.post(
+    "ask",
+    response={200: Answer, **failing(400, 404, 413, 422, 429, 500)},
+    summary="Ask a question",
+    openapi_extra={"responses": {200: {"content": STREAM}}},
+)
 async def ask(request: HttpRequest, body: AskBody) -> HttpResponse | StreamingHttpResponse:
     """The frames of the socket as server-sent events with `Accept: text/event-stream`, else one JSON body."""
-    fields = {**body.dict(), "id": body.id or str(uuid.uuid4())}
+    fields = {**body.dict(), "id": str(uuid.uuid4()) if body.id is None else body.id}
     question = read_ask(fields, request.auth, "api")  # type: ignore[attr-defined]
     frames = await (await wiring()).ask(question)
     if "text/event-stream" in request.headers.get("Accept", ""):
@@ -128,14 +146,29 @@ async def ask(request: HttpRequest, body: AskBody) -> HttpResponse | StreamingHt
     return _whole(question.run, await whole(frames))
 
 
-@router.get("runs/{run}", response=Answer, summary="An answer given before, or under way")
+@router.get(
+    "runs/{run}",
+    response={200: Answer, **failing(404, 422, 500)},
+    summary="An answer given before, or under way",
+)
 async def get_run(request: HttpRequest, run: uuid.UUID) -> HttpResponse:
     frames = await (await wiring()).runs.follow(str(run), request.auth)  # type: ignore[attr-defined]
     return _whole(str(run), await whole(frames))
 
 
-@router.get("runs/{run}/events", summary="The frames of a run as server-sent events")
-async def get_events(request: HttpRequest, run: uuid.UUID, after: int = 0) -> StreamingHttpResponse:
+@router.get(
+    "runs/{run}/events",
+    response={200: None, **failing(400, 404, 422)},
+    summary="The frames of a run as server-sent events",
+    openapi_extra={"responses": {200: {"content": STREAM}}},
+)
+async def get_events(
+    request: HttpRequest, run: uuid.UUID, after: Annotated[int | None, told(minimum=0)] = None
+) -> StreamingHttpResponse:
+    """Those after number `after`, or after the header `Last-Event-ID`, which clients send that connect again."""
+    if after is None:
+        last = request.headers.get("Last-Event-ID", "")
+        after = int(last) if re.fullmatch(r"[0-9]{1,9}", last) else 0
     if after < 0:
         raise BadQuestion("`after` must be a whole number from 0.")
     frames = await (await wiring()).runs.follow(str(run), request.auth, after)  # type: ignore[attr-defined]
@@ -157,15 +190,22 @@ class Found(Schema):
     score: float
 
 
-@router.get("search", response=list[Found], summary="Passages, without an answer")
+@router.get("search", response={200: list[Found], **failing(400, 422)}, summary="Passages, without an answer")
 async def get_search(
-    request: HttpRequest, q: str, k: int = 10, collections: str | None = None
+    request: HttpRequest,
+    q: Text,
+    k: Annotated[int, told(minimum=1, maximum=SEARCH_MOST)] = 10,
+    collections: Annotated[list[str] | None, Query()] = None,
 ) -> list[dict[str, Any]]:
-    """The best `k` (1 to 100) passages; `collections` is a comma-separated list of slugs."""
+    """The best `k` (1 to 100) passages; `collections` are slugs, with commas between or the parameter repeated."""
     if not 1 <= k <= SEARCH_MOST:
         raise BadQuestion(f"`k` must be from 1 to {SEARCH_MOST}.")
     built = await wiring()
-    slugs = None if collections is None else [slug.strip() for slug in collections.split(",") if slug.strip()]
+    slugs = (
+        None
+        if collections is None
+        else [slug.strip() for slug in ",".join(collections).split(",") if slug.strip()]
+    )
     scope = await built.store.scope(request.auth, slugs)  # type: ignore[attr-defined]
     found = await search(built.legs, scope, question_text({"q": q}, "q"), k)
     return [{**asdict(passage), "url": passage.url} for passage in found]

@@ -10,13 +10,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from answering.anticipation import Typist
 from answering.asking import question_text, read_ask, storable, uuid_field
 from answering.errors import AnsweringError, BadQuestion, StoreUnavailable
-from answering.events import Frame
+from answering.events import Frame, wire
 from answering.reporting import error_event
 from answering.wiring import Wiring, wiring
 
@@ -166,7 +165,7 @@ class AskConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def _send(self, frame: Frame) -> None:
         with suppress(OSError, RuntimeError):  # so servers say that the reader is gone; `disconnect` follows
-            await self.send(text_data=orjson.dumps(frame).decode())
+            await self.send(text_data=wire(frame).decode())
 
 
 def _named(text: str) -> str:

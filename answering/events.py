@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 TERMINAL = frozenset({"done", "error"})
 
 Frame = dict[str, Any]
@@ -23,6 +25,11 @@ class Event:
 
     def frame(self, run: str, seq: int) -> Frame:
         return {"type": self.type, "run": run, "seq": seq, **self.data}
+
+
+def wire(frame: Frame) -> bytes:
+    """The same bytes each time: Postgres, which has the frames of what is over, keeps no order of keys."""
+    return orjson.dumps(frame, option=orjson.OPT_SORT_KEYS)
 
 
 def text_of(frames: Sequence[Frame]) -> str:

@@ -26,6 +26,25 @@ else:
     AuthenticatedRequest = HttpRequest
 
 
+class Problem(Schema):
+    code: str
+    message: str
+
+
+class Failure(Schema):
+    """What every error looks like. 429 and 503 bear `Retry-After`, in seconds."""
+
+    error: Problem
+
+
+def failing(*statuses: int) -> dict[int, type[Failure]]:
+    """Statuses of errors, for the OpenAPI document: all calls may lack a token, and be made in an outage."""
+    return dict.fromkeys(sorted({401, 503, *statuses}), Failure)
+
+
+UPLOAD = (400, 403, 404, 413, 422, 507)
+
+
 class Accepted(Schema):
     """A file that is taken in; `url` shows the document."""
 
@@ -49,7 +68,7 @@ class State(Schema):
     url: str
 
 
-@router.post("documents", response={202: Accepted}, summary="Add a document")
+@router.post("documents", response={202: Accepted, **failing(*UPLOAD)}, summary="Add a document")
 def add(request: AuthenticatedRequest, file: File[UploadedFile], collection: Form[str]) -> Status[Accepted]:
     """The file is read in the background: follow it at `GET documents/{id}`. A collection that does not
     exist is created when the asker may create collections."""
@@ -58,13 +77,15 @@ def add(request: AuthenticatedRequest, file: File[UploadedFile], collection: For
         raise HttpError(403, "You may not add documents.")
     target = _collection(user, collection)
     try:
-        document = library.add(user, target, _checked(file), file.chunks())
+        document = library.add(user, target, _checked(request, file), file.chunks())
     except tuple(REFUSED) as error:
         raise HttpError(REFUSED[type(error)], str(error)) from error
     return Status(202, _accepted(document))
 
 
-@router.get("documents/{uuid:document_id}", response=State, summary="How far a document is")
+@router.get(
+    "documents/{uuid:document_id}", response={200: State, **failing(404)}, summary="How far a document is"
+)
 def get(request: AuthenticatedRequest, document_id: UUID) -> State:
     document = _visible(request.auth, document_id)
     return State(
@@ -80,14 +101,16 @@ def get(request: AuthenticatedRequest, document_id: UUID) -> State:
     )
 
 
-@router.put("documents/{uuid:document_id}", response={202: Accepted}, summary="Replace a document")
+@router.put(
+    "documents/{uuid:document_id}", response={202: Accepted, **failing(*UPLOAD)}, summary="Replace a document"
+)
 def put(request: AuthenticatedRequest, document_id: UUID, file: File[UploadedFile]) -> Status[Accepted]:
     """The old content stays searchable until the new is ready."""
     document = _visible(request.auth, document_id)
     if not permissions.may_change(request.auth, document):
         raise HttpError(403, "You may not change documents.")
     try:
-        library.replace(document, _checked(file), file.chunks(), request.auth)
+        library.replace(document, _checked(request, file), file.chunks(), request.auth)
         document.refresh_from_db()
     except tuple(REFUSED) as error:
         raise HttpError(REFUSED[type(error)], str(error)) from error
@@ -96,7 +119,9 @@ def put(request: AuthenticatedRequest, document_id: UUID, file: File[UploadedFil
     return Status(202, _accepted(document))
 
 
-@router.delete("documents/{uuid:document_id}", response={204: None}, summary="Delete a document")
+@router.delete(
+    "documents/{uuid:document_id}", response={204: None, **failing(403, 404)}, summary="Delete a document"
+)
 def delete(request: AuthenticatedRequest, document_id: UUID) -> Status[None]:
     document = _visible(request.auth, document_id)
     if not permissions.may_delete(request.auth, document):
@@ -123,8 +148,10 @@ def _collection(user: User, slug: str) -> Collection:
     raise HttpError(404, "There is no such collection that you may add to.")
 
 
-def _checked(file: UploadedFile) -> str:
-    """The file's name. Refuses what is too large before a byte of it is stored."""
+def _checked(request: HttpRequest, file: UploadedFile) -> str:
+    """The file's name. Refuses what is too large before a byte of it is stored, and several, of which one would be."""
+    if len(request.FILES.getlist("file")) > 1:
+        raise HttpError(400, "Send one file a request.")
     if (file.size or 0) > storage.max_bytes():
         size, most = megabytes(file.size or 0), megabytes(storage.max_bytes())
         raise HttpError(413, f"The file has {size}, over the limit of {most}.")
