@@ -143,6 +143,40 @@ function take(files) {
   pump();
 }
 
+// A folder is no file that could be sent: what is in it is, but for what is hidden, as `manage.py ingest` has it.
+async function takeDropped(transfer) {
+  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+  if (!entries.some((entry) => entry.isDirectory)) return take(transfer.files);
+  for (const entry of entries) {
+    try {
+      const files = await filesOf(entry);
+      take(files);
+      if (!files.length) announceRefused(entry.name, "There is no file in this folder.");
+    } catch {
+      announceRefused(entry.name, "It could not be read.");
+    }
+  }
+}
+
+async function filesOf(entry) {
+  if (entry.isFile) return [await new Promise((resolve, reject) => entry.file(resolve, reject))];
+  const reader = entry.createReader();
+  const found = [];
+  for (;;) {
+    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject)); // a hundred at a time
+    if (!some.length) break;
+    for (const each of some) if (!each.name.startsWith(".")) found.push(...(await filesOf(each)));
+  }
+  return found;
+}
+
+function announceRefused(name, reason) {
+  const note = h("span", { class: "small" });
+  const item = h("li", {}, h("span", { class: "grow clip" }, name), note);
+  document.getElementById("sending").append(item);
+  refuse(item, null, note, reason);
+}
+
 function pump() {
   while (working < WORKERS && waiting.length) {
     working += 1;
@@ -191,7 +225,7 @@ function refuse(item, bar, note, reason) {
 }
 
 function settle(item, bar, note, how, text) {
-  bar.remove();
+  bar?.remove();
   note.className = `badge ${how}`;
   note.textContent = text;
 }
@@ -219,11 +253,19 @@ function enhanceUpload(form) {
     form.classList.remove("over");
     if (!event.dataTransfer?.types.includes("Files")) return;
     event.preventDefault();
-    take(event.dataTransfer.files);
+    takeDropped(event.dataTransfer);
   });
 }
 
+// Who has chosen one of many collections sees its documents, and not the cards again.
+function showChosen() {
+  const isNew = performance.getEntriesByType("navigation")[0]?.type === "navigate"; // else it is where it was
+  const wasChosen = new URLSearchParams(location.search).has("collection");
+  if (isNew && wasChosen && section.getBoundingClientRect().top > 0.6 * innerHeight) section.scrollIntoView();
+}
+
 if (section) {
+  showChosen();
   const form = document.getElementById("upload");
   if (form) enhanceUpload(form);
   const socket = new AskSocket("/ws/library/");

@@ -85,6 +85,19 @@ def test_a_source_leads_to_its_place_in_the_document(page):
     expect(page.get_by_role("main")).to_contain_text("31 March")
 
 
+def test_a_long_passage_is_read_from_its_beginning(page):
+    page.goto("/")
+    ask(page, "When must carried-over days be taken?")
+    finished(page)
+    page.set_viewport_size({"width": 360, "height": 300})
+    page.locator(".source-title").first.click()
+    marked = page.locator(".passage.marked")
+    expect(marked).to_be_focused()
+    place = marked.bounding_box()
+    assert place["height"] > 300
+    assert 0 <= place["y"] < 150
+
+
 def test_stop_keeps_what_there_is(page, model):
     slow(model)
     page.goto("/")
@@ -177,6 +190,31 @@ def test_a_file_may_be_dropped_anywhere_on_the_library(page):
     }""")
     assert taken  # or the browser would open the file in place of the page
     expect(page.locator("#rows tr").filter(has_text="bicycles")).to_be_visible()
+
+
+def test_a_folder_may_be_dropped(page, tmp_path: Path):
+    (tmp_path / "inner" / "deeper").mkdir(parents=True)
+    (tmp_path / "lift.txt").write_text("The lift is slow.")
+    (tmp_path / "inner" / "deeper" / "stairs.txt").write_text("The stairs are steep.")
+    (tmp_path / "inner" / ".hidden.txt").write_text("Nobody sees this.")
+    page.goto("/library/")
+    data = {"items": [], "files": [str(tmp_path)], "dragOperationsMask": 1}
+    hand = page.context.new_cdp_session(page)
+    for kind in ("dragEnter", "dragOver", "drop"):
+        hand.send("Input.dispatchDragEvent", {"type": kind, "x": 300, "y": 200, "data": data})
+    for name in ("lift", "stairs"):
+        expect(page.locator("#rows tr").filter(has_text=name)).to_be_visible()
+    expect(page.locator("#sending li")).to_have_count(0)
+    expect(page.locator("#rows tr").filter(has_text="hidden")).to_have_count(0)
+
+
+def test_the_chosen_collection_is_in_sight_below_many_others(page):
+    page.set_viewport_size({"width": 360, "height": 200})
+    page.goto("/library/")
+    expect(page.locator("#chosen")).not_to_be_in_viewport()
+    page.locator("[data-card] a").first.click()
+    expect(page).to_have_url(re.compile("collection="))
+    expect(page.locator("#chosen")).to_be_in_viewport()
 
 
 def test_the_cards_count_what_comes_in(page):
