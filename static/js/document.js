@@ -3,6 +3,8 @@
 const marked = document.querySelector(".passage.marked");
 if (marked) {
   marked.tabIndex = -1;
-  marked.scrollIntoView({ block: "center" });
+  // One that does not fit is read from its beginning.
+  const fits = marked.offsetHeight < 0.8 * innerHeight;
+  marked.scrollIntoView({ block: fits ? "center" : "start" });
   marked.focus({ preventScroll: true });
 }
