@@ -2,6 +2,7 @@
 
 import logging
 import os
+from typing import Any
 
 import psycopg
 from channels.auth import AuthMiddlewareStack
@@ -21,15 +22,22 @@ from answering.wiring import wiring  # noqa: E402
 from qa_site.origin import Denier, SameOrigin  # noqa: E402
 from qa_site.uploads import Roomed  # noqa: E402
 from retrieval.errors import RetrievalError  # noqa: E402
+from retrieval.postgres.connections import impatient  # noqa: E402
 
 sockets = [
     *answering.routing.websocket_urlpatterns,
     *retrieval.routing.websocket_urlpatterns,
     re_path("", Denier.as_asgi()),  # an unknown address is no bug of ours
 ]
-application = ProtocolTypeRouter(
+routes = ProtocolTypeRouter(
     {"http": Roomed(http), "websocket": SameOrigin(AuthMiddlewareStack(URLRouter(sockets)))}
 )
+
+
+async def application(scope: Any, receive: Any, send: Any) -> None:
+    """Somebody waits for all that comes this way."""
+    impatient.set(True)
+    await routes(scope, receive, send)
 
 
 async def get_ready() -> None:

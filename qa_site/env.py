@@ -205,7 +205,7 @@ def database(name: str, default: str) -> dict[str, Any]:
     if not parts.path.strip("/"):
         raise BadSetting(name, text(name, default), "a URL that ends in the name of a database")
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "retrieval.postgres",
         "NAME": unquote(parts.path.strip("/")),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),

@@ -3,7 +3,7 @@
 import asyncio
 import ipaddress
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import psycopg
@@ -16,12 +16,13 @@ from redis.exceptions import RedisError
 from answering import tokens
 from answering.errors import AnsweringError
 from answering.wiring import Wiring, wiring
+from retrieval.database import within
 from retrieval.errors import RetrievalError
 
 PATIENCE = 2.0
 """Seconds that a dependency has to say that it is there."""
 
-Check = Callable[[Wiring], Awaitable[object]]
+Check = Callable[[Wiring], Coroutine[Any, Any, object]]
 
 
 @never_cache
@@ -79,8 +80,7 @@ async def readyz(request: HttpRequest) -> JsonResponse:
 async def _state(check: Check, built: Wiring) -> str:
     begun = time.monotonic()
     try:
-        async with asyncio.timeout(PATIENCE):
-            said = await check(built)
+        said = await within(check(built), PATIENCE)
     except TimeoutError:
         return f"no answer within {time.monotonic() - begun:.0f} s"
     except (psycopg.Error, RedisError, RetrievalError, OSError) as error:

@@ -1,0 +1,1 @@
+"""Connections to Postgres, and Django's engine over them (`retrieval.postgres` in its settings)."""

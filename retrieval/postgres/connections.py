@@ -1,0 +1,73 @@
+"""psycopg's connections, with an end to the waiting for a server that keeps one open and says nothing on it, as while
+its machine hangs.
+
+`statement_timeout` is for the server to keep, and the system's timeouts ask whether the other machine is there. So
+where somebody waits (`impatient`) and nothing has come for a while, another connection asks whether Postgres answers
+anybody. If it does, this statement is slow, or waits for a lock, and is waited for; if not, it is an outage."""
+
+import time
+from collections.abc import Callable, Generator
+from contextvars import ContextVar
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg import OperationalError
+from psycopg.conninfo import make_conninfo
+
+T = TypeVar("T")
+
+impatient: ContextVar[bool] = ContextVar("impatient", default=False)
+"""Whether somebody waits: for a page, not for a command or a task, which may as well wait until Postgres goes on."""
+
+SILENCE = 3.0
+PATIENCE = 3
+"""Seconds until it is asked for, and for its answer."""
+
+
+class Connection(psycopg.Connection[tuple[Any, ...]]):
+    silence = SILENCE
+
+    def wait(self, gen: Generator[Any, Any, T], *args: Any, **kwargs: Any) -> T:
+        work = watched(gen, self.silence, self._ask) if impatient.get() else gen
+        return super().wait(work, *args, **kwargs)
+
+    def _ask(self) -> None:
+        """Raises OperationalError where Postgres answers nobody."""
+        info = self.info
+        there: dict[str, Any] = {"host": info.host, "port": info.port, "password": info.password}
+        try:
+            place = make_conninfo(**{**info.get_parameters(), **there, "connect_timeout": PATIENCE})
+            with Probe.connect(place, autocommit=True) as other:
+                other.execute("SELECT 1")
+        except OperationalError as error:
+            self.close()
+            raise OperationalError("Postgres keeps the connection open and does not answer") from error
+
+
+class Probe(psycopg.Connection[tuple[Any, ...]]):
+    """Is answered soon or not at all."""
+
+    def wait(self, gen: Generator[Any, Any, T], *args: Any, **kwargs: Any) -> T:
+        return super().wait(watched(gen, PATIENCE, _give_up), *args, **kwargs)
+
+
+def watched(gen: Generator[Any, Any, T], silence: float, ask: Callable[[], None]) -> Generator[Any, Any, T]:
+    """One of psycopg's dialogues with the server, which calls `ask` after each `silence` in seconds; psycopg looks in
+    ten times a second."""
+    heard = time.monotonic()
+    try:
+        wanted = next(gen)
+        while True:
+            ready = yield wanted
+            if ready:
+                heard = time.monotonic()
+            elif time.monotonic() - heard > silence:
+                ask()
+                heard = time.monotonic()
+            wanted = gen.send(ready)
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]
+
+
+def _give_up() -> None:
+    raise OperationalError("no answer")
