@@ -10,6 +10,7 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
 from retrieval.errors import VectorError
+from retrieval.postgres.connections import Asynchronous
 
 Pool = AsyncConnectionPool[AsyncConnection[tuple[Any, ...]]]
 Row = tuple[Any, ...]
@@ -38,6 +39,7 @@ def make_pool(conninfo: str, *, min_size: int, max_size: int) -> Pool:
 
     pool: Pool = AsyncConnectionPool(
         conninfo,
+        connection_class=Asynchronous,
         min_size=min_size,
         max_size=max_size,
         open=False,

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-import psycopg
-
 from retrieval.lexical import IndexedChunk
+from retrieval.postgres.connections import Connection
 
 CHANNEL = "retrieval_change"
 """On which the followers wait for changes."""
@@ -54,7 +53,7 @@ class Source:
     """One connection of its own, for a thread of its own. Raises psycopg.Error."""
 
     def __init__(self, conninfo: str) -> None:
-        self._connection = psycopg.connect(
+        self._connection = Connection.connect(
             conninfo, autocommit=True, application_name="citefirst-lexical", connect_timeout=5
         )
         self._connection.execute(f"LISTEN {CHANNEL}")

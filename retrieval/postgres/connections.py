@@ -1,5 +1,5 @@
-"""psycopg's connections, with an end to the waiting for a server that keeps one open and says nothing on it, as while
-its machine hangs.
+"""psycopg's connections, with two things that it leaves out: which of several servers to try first, and an end to the
+waiting for one that keeps a connection open and says nothing on it, as while its machine hangs.
 
 `statement_timeout` is for the server to keep, and the system's timeouts ask whether the other machine is there. So
 where somebody waits (`impatient`) and nothing has come for a while, another connection asks whether Postgres answers
@@ -8,11 +8,13 @@ anybody. If it does, this statement is slow, or waits for a lock, and is waited 
 import time
 from collections.abc import Callable, Generator
 from contextvars import ContextVar
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import psycopg
-from psycopg import OperationalError
+from psycopg import AsyncConnection, OperationalError
 from psycopg.conninfo import make_conninfo
+
+from retrieval.postgres.hosts import in_order, remember
 
 T = TypeVar("T")
 
@@ -26,6 +28,12 @@ PATIENCE = 3
 
 class Connection(psycopg.Connection[tuple[Any, ...]]):
     silence = SILENCE
+
+    @classmethod
+    def connect(cls, conninfo: str = "", **given: Any) -> Self:
+        made = super().connect(conninfo, **{**given, **in_order(conninfo, given)})
+        remember(conninfo, given, made)
+        return made
 
     def wait(self, gen: Generator[Any, Any, T], *args: Any, **kwargs: Any) -> T:
         work = watched(gen, self.silence, self._ask) if impatient.get() else gen
@@ -49,6 +57,14 @@ class Probe(psycopg.Connection[tuple[Any, ...]]):
 
     def wait(self, gen: Generator[Any, Any, T], *args: Any, **kwargs: Any) -> T:
         return super().wait(watched(gen, PATIENCE, _give_up), *args, **kwargs)
+
+
+class Asynchronous(AsyncConnection[tuple[Any, ...]]):
+    @classmethod
+    async def connect(cls, conninfo: str = "", **given: Any) -> Self:
+        made = await super().connect(conninfo, **{**given, **in_order(conninfo, given)})
+        remember(conninfo, given, made)
+        return made
 
 
 def watched(gen: Generator[Any, Any, T], silence: float, ask: Callable[[], None]) -> Generator[Any, Any, T]:

@@ -115,3 +115,25 @@ async def test_readiness_does_not_wait_for_a_postgres_that_hangs(proxy, database
         begun = time.monotonic()
         assert (await health._state(health._postgres, SimpleNamespace(pool=pool))).startswith("no answer")
         assert time.monotonic() - begun < 2 * health.PATIENCE
+
+
+async def test_the_server_that_served_last_is_tried_first(proxy, database_url):
+    async with FaultProxy(("127.0.0.1", 1), mode="hang") as gone:
+        both = through(proxy, database_url, gone.port)
+        for _ in range(3):
+            with closing(await connected(Connection, both)) as made:
+                assert made.info.port == proxy.port
+        async with make_pool(both, min_size=2, max_size=2) as pool:
+            await pool.wait()
+        assert gone.accepted == 1
+
+
+async def test_the_next_server_is_tried_where_that_one_goes(proxy, database_url):
+    folder = Path(str(conninfo_to_dict(database_url)["host"]))
+    async with FaultProxy(folder / ".s.PGSQL.5432") as first:
+        both = through(proxy, database_url, first.port)
+        for hanging, serving in ((first, proxy), (proxy, first)):
+            await hanging.change("hang")
+            with closing(await connected(Connection, both)) as made:
+                assert made.info.port == serving.port
+            await hanging.change("ok")
