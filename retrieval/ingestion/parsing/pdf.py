@@ -10,11 +10,22 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 
 from retrieval.errors import DocumentDamaged, DocumentEmpty, DocumentEncrypted, DocumentTooLarge
-from retrieval.ingestion.blocks import HEADING, ITEM, TEXT, Block, Limits, ParsedDocument, one_line, tidy
+from retrieval.ingestion.blocks import (
+    HEADING,
+    ITEM,
+    TEXT,
+    Block,
+    Limits,
+    ParsedDocument,
+    one_line,
+    table_block,
+    tidy,
+)
 from retrieval.ingestion.parsing import ocr
 from retrieval.ingestion.parsing.pdf_bold import headed
 from retrieval.ingestion.parsing.pdf_line import Line
 from retrieval.ingestion.parsing.pdf_lines import lines_of
+from retrieval.ingestion.parsing.pdf_tables import continued
 from retrieval.ingestion.parsing.pdf_tags import Tags
 from retrieval.ingestion.parsing.pdf_words import Words, words_of
 
@@ -28,6 +39,7 @@ _BULLET = re.compile(
 _POINT = re.compile(r"[•▪◦‣·●○■□➢✓–\uf0b7\uf0a7]")
 _SIGN = re.compile(rf"^(?:{_POINT.pattern}\s*|o\s+(?=[A-Z]))")
 _NUMBER = re.compile(r"^\s*\d{1,5}\b|\b\d{1,5}\s*$")
+_DIGITS = re.compile(r"\d+")
 _OF_ALL = re.compile(r"\s*(?:/|\bof\b)\s*\d{1,5}\s*$", re.IGNORECASE)
 _PAGE_NUMBER = re.compile(r"^(?:page\s*)?[-–]?\s*\d{1,5}\s*(?:(?:of|/)\s*\d{1,5})?\s*[-–]?$", re.IGNORECASE)
 _JUNK_TITLE = re.compile(r"^(untitled|microsoft|document\d*|slide \d)|\.\w{2,5}$|^\W*$", re.IGNORECASE)
@@ -60,7 +72,7 @@ def _parse(document: pypdfium2.PdfDocument, limits: Limits) -> ParsedDocument:
     without, warnings = _recognised(document, pages, limits)
     if len(without) == count:
         raise DocumentEmpty(f"None of the {count:,} pages has text. {SCANNED}" if count > 1 else SCANNED)
-    blocks = tuple(_blocks(_without_repeats(pages)))
+    blocks = tuple(_blocks(continued(_without_repeats(pages))))
     if not any(char.isalnum() for block in blocks for char in block.text):
         raise DocumentEmpty(SCANNED)
     if without:
@@ -128,7 +140,9 @@ def _edges(lines: list[Line]) -> list[Line]:
 
 
 def _key(line: Line) -> str:
-    """The line without a page number before or after it."""
+    """The line without a page number before or after it; of a table without any number."""
+    if line.rows:
+        return _DIGITS.sub("", line.text)
     return _NUMBER.sub("", _OF_ALL.sub("", line.text))
 
 
@@ -191,7 +205,8 @@ def _blocks(pages: Sequence[list[Line]]) -> Iterator[Block]:
         parts = [part for line in lines for part in line.text.split("\ufffe")]
         width = max((len(part) for part in parts), default=0)
         for group in _paragraphs(lines, style.levels):
-            yield _block(group, style, width)
+            table = _table(group[0], style) if group[0].rows else None
+            yield table or _block(group, style, width)
 
 
 def _rounded(size: float) -> float:
@@ -211,7 +226,12 @@ def _paragraphs(lines: Sequence[Line], levels: dict[float, int]) -> Iterator[lis
 
 def _begins(before: Line, line: Line, levels: dict[float, int]) -> bool:
     """Whether a new paragraph, item or heading begins with this line."""
-    if before.level != line.level or _level(before, levels) != _level(line, levels):
+    if (
+        before.rows
+        or line.rows
+        or before.level != line.level
+        or _level(before, levels) != _level(line, levels)
+    ):
         return True
     if _BULLET.match(line.text):
         return True
@@ -225,9 +245,18 @@ def _level(line: Line, levels: dict[float, int]) -> int:
     """From 1 for what is set larger than the text and is short, else 0."""
     if line.level:
         return line.level
-    if len(line.text) > 150 or _POINT.match(line.text) or not any(char.isalpha() for char in line.text):
+    if (
+        line.rows
+        or len(line.text) > 150
+        or _POINT.match(line.text)
+        or not any(char.isalpha() for char in line.text)
+    ):
         return 0
     return levels.get(_rounded(line.size), 0)
+
+
+def _table(line: Line, style: _Style) -> Block | None:
+    return table_block([[style.words.mended(cell) for cell in row] for row in line.rows], line.page)
 
 
 def _block(group: list[Line], style: _Style, width: int) -> Block:

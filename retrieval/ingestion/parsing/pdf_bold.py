@@ -27,7 +27,7 @@ def headed(pages: Sequence[list[Line]], level: int, body: float) -> list[list[Li
     ]
     usual = median(gaps) if gaps else 0.0
     found = [set(_places(page, body, usual)) for page in pages]
-    if sum(map(len, found)) > _MOST * len(lines):
+    if sum(map(len, found)) > _MOST * sum(max(1, len(line.rows)) for line in lines):
         return list(pages)
     return [
         [replace(line, level=level) if place in places else line for place, line in enumerate(page)]

@@ -16,11 +16,14 @@ from retrieval.ingestion.parsing.pdf_accents import accented
 from retrieval.ingestion.parsing.pdf_bold import LONGEST
 from retrieval.ingestion.parsing.pdf_columns import Gap, in_columns
 from retrieval.ingestion.parsing.pdf_ligatures import parted
-from retrieval.ingestion.parsing.pdf_line import HYPHEN, Box, Line
-from retrieval.ingestion.parsing.pdf_tags import Tags
+from retrieval.ingestion.parsing.pdf_line import HYPHEN, Box, Line, middle_of, stands_beside, upright
+from retrieval.ingestion.parsing.pdf_ruled import ruled, words_of
+from retrieval.ingestion.parsing.pdf_spaced import in_rows
+from retrieval.ingestion.parsing.pdf_tables import Cell, Table, tables_of, with_tables, words_in
+from retrieval.ingestion.parsing.pdf_tags import Tagged, Tags
 
-NO_TAGS: Mapping[int, int] = {}
 _BOLD = re.compile(rb"bold|black|heavy|-demi|demi\b|CMBX", re.IGNORECASE)
+_SAMPLE = 10  # characters
 _NAME = ctypes.create_string_buffer(128)  # of a font
 _FILLED_IN = {pdfium.FPDF_ANNOT_WIDGET, pdfium.FPDF_ANNOT_FREETEXT, pdfium.FPDF_ANNOT_STAMP}
 
@@ -29,46 +32,87 @@ def lines_of(document: pypdfium2.PdfDocument, number: int, tags: Tags) -> list[L
     """A page's lines; a page that is broken has none."""
     try:
         with closing(document[number - 1]) as page:
-            lines = _printed(page, number, tags.headings(page))
+            tagged = tags.of(page)
+            lines = _printed(page, number, tagged)
             if not _is_filled_in(page):
                 return lines
             pdfium.FPDFPage_Flatten(page, pdfium.FLAT_NORMALDISPLAY)
         with closing(document[number - 1]) as page:  # what was flattened is seen by who opens it anew
-            return _with_answers(lines, _printed(page, number))
+            return _with_answers(lines, _printed(page, number, replace(tagged, headings={})))
     except pypdfium2.PdfiumError:
         return []
 
 
-def _printed(page: pypdfium2.PdfPage, number: int, headings: Mapping[int, int] = NO_TAGS) -> list[Line]:
-    text_page = page.get_textpage()
+def _printed(page: pypdfium2.PdfPage, number: int, tagged: Tagged) -> list[Line]:
+    text_page, headings = page.get_textpage(), tagged.headings
     found: list[Line] = []
     place = 0
-    for raw in text_page.get_text_range().split("\n"):
+    text, tables = _tables(page, text_page, tagged.cells)
+    for raw in text.split("\n"):
         text = raw.strip()
         if any(char.isalnum() for char in text):
             first = place + len(raw) - len(raw.lstrip())
             found.append(_line(text_page, number, text, first))
         place += len(raw) + 1
     lines: list[Line] = []
-    for line in in_columns(found, partial(_gap_at, text_page), partial(_parted, text_page)):
+    found = in_columns(found, partial(_gap_at, text_page), partial(_parted, text_page))
+    for line in in_rows(found, partial(_mark, text_page)):
+        if line.rows:
+            lines.append(line)
+            continue
         if headings and (level := _level(text_page, line, headings)):
             line = replace(line, level=level)
         elif not headings and _is_bold(text_page, line):
             line = replace(line, bold=True)
         _append(lines, accented(line, partial(_mark, text_page)))
+    lines = with_tables(lines, [_as_line(text_page, number, table) for table in tables])
     text_page.close()
     return _without_size_in_margins([_spelt(line) for line in lines])
 
 
+def _tables(
+    page: pypdfium2.PdfPage, text_page: pypdfium2.PdfTextPage, cells: Mapping[int, Cell]
+) -> tuple[str, list[Table]]:
+    """The page's text, and the tables that are no longer in it."""
+    text: str = text_page.get_text_range()
+    if cells:
+        return tables_of(text, words_in(text, lambda place: cells.get(_content(text_page, place))))
+    turned = _usual_turn(text_page, text)
+    grids = ruled(page, lambda left, right, bottom, top: upright(left, right, bottom, top, turned))
+    box_at = lambda place: _box(text_page, _index(text_page, place), turned)  # noqa: E731
+    return tables_of(text, words_of(text, grids, box_at) if grids else ())
+
+
+def _usual_turn(text_page: pypdfium2.PdfTextPage, text: str) -> int:
+    """In quarters of a circle, of most of some characters."""
+    places = [place for place, char in enumerate(text) if char.isalnum()]
+    sample = places[:: max(1, len(places) // _SAMPLE)]
+    turns = Counter(_turn(text_page, _index(text_page, place)) for place in sample)
+    return max(turns, key=turns.__getitem__, default=0)
+
+
+def _as_line(text_page: pypdfium2.PdfTextPage, number: int, table: Table) -> Line:
+    text = "\n".join(" ".join(filter(None, row)) for row in table.rows)
+    begin, end = (_line(text_page, number, "-", place) for place in (table.begin, table.last))
+    return replace(begin, text=text, bottom=end.bottom, right=end.right, rows=table.rows)
+
+
 def _spelt(line: Line) -> Line:
     text = parted(line.text)
-    return line if text == line.text else replace(line, text=text)
+    if text == line.text:
+        return line
+    return replace(line, text=text, rows=tuple(tuple(map(parted, row)) for row in line.rows))
 
 
 def _level(text_page: pypdfium2.PdfTextPage, line: Line, headings: Mapping[int, int]) -> int:
-    index = pdfium.FPDFText_GetCharIndexFromTextIndex(text_page, line.start)
+    return headings.get(_content(text_page, line.start), 0)
+
+
+def _content(text_page: pypdfium2.PdfTextPage, place: int) -> int:
+    """The id of the marked content that a character is in; -1 where it is in none."""
+    index = _index(text_page, place)
     drawn = pdfium.FPDFText_GetTextObject(text_page, index)
-    return headings.get(pdfium.FPDFPageObj_GetMarkedContentID(drawn), 0) if drawn else 0
+    return int(pdfium.FPDFPageObj_GetMarkedContentID(drawn)) if drawn else -1
 
 
 def _is_bold(text_page: pypdfium2.PdfTextPage, line: Line) -> bool:
@@ -79,7 +123,7 @@ def _is_bold(text_page: pypdfium2.PdfTextPage, line: Line) -> bool:
 
 
 def _font(text_page: pypdfium2.PdfTextPage, place: int) -> bytes:
-    index = pdfium.FPDFText_GetCharIndexFromTextIndex(text_page, place)
+    index = _index(text_page, place)
     pdfium.FPDFText_GetFontInfo(text_page, index, _NAME, len(_NAME), None)
     return _NAME.value
 
@@ -103,7 +147,7 @@ def _gap_at(text_page: pypdfium2.PdfTextPage, line: Line, middle: float) -> Gap 
 
 
 def _mark(text_page: pypdfium2.PdfTextPage, line: Line, offset: int) -> Box:
-    index = pdfium.FPDFText_GetCharIndexFromTextIndex(text_page, line.start + offset)
+    index = _index(text_page, line.start + offset)
     return _box(text_page, index, line.turned)
 
 
@@ -125,10 +169,10 @@ def _without_size_in_margins(lines: list[Line]) -> list[Line]:
 
 
 def _line(text_page: pypdfium2.PdfTextPage, page: int, text: str, first: int) -> Line:
-    index = pdfium.FPDFText_GetCharIndexFromTextIndex(text_page, first)
-    turned = round(pdfium.FPDFText_GetCharAngle(text_page, index) / (math.pi / 2)) % 4
+    index = _index(text_page, first)
+    turned = _turn(text_page, index)
     begin = _box(text_page, index, turned)
-    last = pdfium.FPDFText_GetCharIndexFromTextIndex(text_page, first + len(text) - 1)
+    last = _index(text_page, first + len(text) - 1)
     end = _box(text_page, last, turned)
     return Line(
         page, text, _size(text_page, index), begin.top, end.bottom, begin.left, end.right, turned, first
@@ -145,39 +189,30 @@ def _size(text_page: pypdfium2.PdfTextPage, index: int) -> float:
 def _append(lines: list[Line], line: Line) -> None:
     """Adds a line, or joins it to the one before when it stands right of that (a raised "2" breaks a
     line)."""
-    if lines and _goes_on(lines[-1], line):
+    if lines and stands_beside(lines[-1], line):
         lines[-1] = _joined(lines[-1], line)
     else:
         lines.append(line)
-
-
-def _goes_on(before: Line, line: Line) -> bool:
-    middle = _middle(line)
-    beside = before.bottom < middle < before.bottom + 1.3 * before.size
-    return beside and line.left >= before.right - 1
-
-
-def _middle(line: Line) -> float:
-    return (line.top + line.bottom) / 2
 
 
 def _joined(before: Line, line: Line) -> Line:
     return replace(before, text=f"{before.text} {line.text}", right=line.right)
 
 
+def _index(text_page: pypdfium2.PdfTextPage, place: int) -> int:
+    """Of a character among those that PDFium has drawn, by its place in the page's text."""
+    return int(pdfium.FPDFText_GetCharIndexFromTextIndex(text_page, place))
+
+
+def _turn(text_page: pypdfium2.PdfTextPage, index: int) -> int:
+    """In quarters of a circle."""
+    return round(float(pdfium.FPDFText_GetCharAngle(text_page, index)) / (math.pi / 2)) % 4
+
+
 def _box(text_page: pypdfium2.PdfTextPage, index: int, turned: int) -> Box:
-    """The character's place, turned so that its text stands upright: a page that is shown turned has its text so."""
     box = pdfium.FS_RECTF()
     pdfium.FPDFText_GetLooseCharBox(text_page, index, box)
-    match turned:
-        case 1:
-            return Box(-box.top, -box.bottom, box.right, box.left)
-        case 2:
-            return Box(-box.right, -box.left, -box.bottom, -box.top)
-        case 3:
-            return Box(box.bottom, box.top, -box.left, -box.right)
-        case _:
-            return Box(box.left, box.right, box.top, box.bottom)
+    return upright(box.left, box.right, box.bottom, box.top, turned)
 
 
 def _is_filled_in(page: pypdfium2.PdfPage) -> bool:
@@ -197,11 +232,11 @@ def _with_answers(printed: list[Line], both: list[Line]) -> list[Line]:
         return both
     lines = list(printed)
     for answer in both[len(printed) :]:
-        labels = [place for place, line in enumerate(lines) if _goes_on(line, answer)]
+        labels = [place for place, line in enumerate(lines) if stands_beside(line, answer)]
         if labels:
             nearest = max(labels, key=lambda place: lines[place].right)
             lines[nearest] = _joined(lines[nearest], answer)
         else:
-            below = (place for place, line in enumerate(lines) if line.top < _middle(answer))
+            below = (place for place, line in enumerate(lines) if line.top < middle_of(answer))
             lines.insert(next(below, len(lines)), answer)
     return lines

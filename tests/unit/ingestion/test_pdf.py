@@ -142,7 +142,9 @@ def test_the_rows_of_a_table_stay_together():
     left = [f"A night in {city} costs {90 + place} EUR" for place, city in enumerate(cities)]
     right = [f"and breakfast there {place} EUR more" for place, _ in enumerate(cities)]
     text = "\n".join(shown for _, shown in blocks(page(rows(left, right))))
-    assert [" ".join(pair) in text for pair in zip(left, right, strict=True)] == [True] * len(cities)
+    assert [f"| {one} | {other} |" in text for one, other in zip(left, right, strict=True)] == [True] * len(
+        cities
+    )
 
 
 def test_a_long_document_mends_words_of_which_it_knows_no_part():

@@ -1,0 +1,207 @@
+"""Tables in PDFs: tagged by their writer, ruled, or only spaced."""
+
+import pytest
+
+from retrieval.ingestion.blocks import TABLE
+from retrieval.ingestion.parsing import parse
+
+PRICES = [
+    ("Plan", "Monthly price", "Seats"),
+    ("Small", "10 EUR", "3"),
+    ("Middle", "25 EUR", "12"),
+    ("Large", "90 EUR", "50"),
+]
+LEFT = (60, 220, 380, 500)
+TOP = 700
+ROW = 20
+
+
+def document(*contents: str, objects: tuple[str, ...] = (), catalogue: str = "", page: str = "") -> bytes:
+    """Pages with these streams. Numbers of objects: 1 catalogue, 2 pages, 3 font, then `objects`, then each page with
+    its content."""
+    first = 4 + len(objects)
+    shown = [
+        part
+        for place, content in enumerate(contents)
+        for part in (
+            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents {first + 2 * place + 1} 0 R"
+            f" /Resources << /Font << /F1 3 0 R >> >> {page} >>",
+            f"<< /Length {len(content)} >> stream\n{content}\nendstream",
+        )
+    ]
+    kids = " ".join(f"{first + 2 * place} 0 R" for place in range(len(contents)))
+    written = [
+        f"<< /Type /Catalog /Pages 2 0 R {catalogue} >>",
+        f"<< /Type /Pages /Kids [{kids}] /Count {len(contents)} >>",
+        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+        *objects,
+        *shown,
+    ]
+    body = "".join(f"{number} 0 obj {one} endobj\n" for number, one in enumerate(written, 1))
+    return f"%PDF-1.7\n{body}trailer << /Root 1 0 R >>".encode("latin-1")
+
+
+def text(x: float, y: float, words: str, size: int = 10) -> str:
+    return f"BT /F1 {size} Tf 1 0 0 1 {x} {y} Tm ({words}) Tj ET\n"
+
+
+def typed(rows: list[tuple[str, ...]], top: int = TOP) -> str:
+    return "".join(
+        text(x, top - ROW * place, cell)
+        for place, row in enumerate(rows)
+        for x, cell in zip(LEFT, row, strict=False)
+        if cell
+    )
+
+
+def rules(rows: int, top: int = TOP + 14, down: tuple[int, ...] = (55, 215, 375, 495)) -> str:
+    foot = top - ROW * rows
+    across = "".join(
+        f"{down[0]} {top - ROW * row} m {down[-1]} {top - ROW * row} l S\n" for row in range(rows + 1)
+    )
+    return across + "".join(f"{x} {top} m {x} {foot} l S\n" for x in down)
+
+
+def blocks(data: bytes) -> list[tuple[str, str]]:
+    return [(block.kind, block.text) for block in parse(data, "a.pdf").blocks]
+
+
+def tables(data: bytes) -> list[tuple[int | None, list[list[str]]]]:
+    """The pages and rows of the tables, and without the line below the header."""
+    return [
+        (
+            block.page,
+            [
+                [cell.strip() for cell in line.strip("|").split("|")]
+                for place, line in enumerate(block.text.splitlines())
+                if place != 1
+            ],
+        )
+        for block in parse(data, "a.pdf").blocks
+        if block.kind == TABLE
+    ]
+
+
+def as_lists(rows: list[tuple[str, ...]]) -> list[list[str]]:
+    return [list(row) for row in rows]
+
+
+def test_a_ruled_table_has_its_cells_and_stands_where_it_was():
+    before, after = "These are the prices of the year.", "They are without tax."
+    page = text(60, 750, before) + typed(PRICES) + rules(len(PRICES)) + text(60, 580, after)
+    found = blocks(document(page))
+    assert [kind for kind, _ in found] == ["text", "table", "text"]
+    assert (found[0][1], found[2][1]) == (before, after)
+    assert tables(document(page)) == [(1, as_lists(PRICES))]
+
+
+def test_words_of_a_cell_that_goes_over_two_lines_stay_together():
+    page = text(60, 700, "Plan") + text(220, 700, "What it is for")
+    page += text(60, 670, "Small") + text(220, 678, "Offices of one town,") + text(220, 666, "and schools")
+    lines = "".join(f"55 {y} m 495 {y} l S\n" for y in (714, 692, 660))
+    page += lines + "".join(f"{x} 714 m {x} 660 l S\n" for x in (55, 215, 495))
+    assert tables(document(page)) == [
+        (1, [["Plan", "What it is for"], ["Small", "Offices of one town, and schools"]])
+    ]
+
+
+def test_a_cell_over_several_columns_is_one():
+    rows = [("Plan", "Price", "Seats"), ("Small", "on demand", ""), ("Large", "90 EUR", "50")]
+    page = typed(rows) + rules(3, down=(55, 215, 495))
+    page += "375 714 m 375 694 l S\n375 674 m 375 654 l S\n"
+    page = page.replace(text(220, 680, "on demand"), text(330, 680, "on demand for all"))
+    assert tables(document(page)) == [
+        (1, [["Plan", "Price", "Seats"], ["Small", "on demand for all", ""], ["Large", "90 EUR", "50"]])
+    ]
+
+
+def test_a_frame_around_text_in_columns_is_no_table():
+    page = "".join(
+        text(60, 700 - 14 * row, f"Part {row}") + text(160, 700 - 14 * row, f"{row} hours")
+        for row in range(6)
+    )
+    page += text(400, 700, "Paid by card") + text(60, 600, "Sum") + text(400, 600, "270 EUR")
+    page += "".join(f"55 {y} m 495 {y} l S\n" for y in (714, 615, 590))
+    page += "".join(f"{x} 714 m {x} 590 l S\n" for x in (55, 375, 495))
+    found = "\n".join(cell for _, cell in blocks(document(page)))
+    assert "| Part 1 | 1 hours |" in found
+    assert "Part 0 0 hours Part 1" not in found
+
+
+def test_a_table_without_rules_keeps_empty_places():
+    rows = [("Item", "Expected", "Found"), ("A-12", "450", ""), ("B-07", "", "289"), ("C-15", "780", "778")]
+    assert tables(document(typed(rows))) == [(1, as_lists(rows))]
+
+
+@pytest.mark.parametrize(
+    "point", [lambda row: "-", lambda row: f"{row}.", lambda row: str(row)], ids=["dash", "number", "line"]
+)
+def test_a_list_is_no_table(point):
+    page = "".join(
+        text(60, 700 - 14 * row, point(row)) + text(90, 700 - 14 * row, f"Rule {row} holds")
+        for row in range(1, 6)
+    )
+    assert tables(document(page)) == []
+
+
+def test_a_table_that_goes_on_has_its_header_on_each_page():
+    more = [(f"Plan {place}", f"{place} EUR", f"{place}") for place in range(3)]
+    first = text(60, 750, "These are the prices of the year.") + typed(PRICES) + rules(len(PRICES))
+    second = typed(more) + rules(len(more)) + text(60, 500, "They are without tax.")
+    assert tables(document(first, second)) == [(1, as_lists(PRICES)), (2, as_lists([PRICES[0], *more]))]
+    again = typed([PRICES[0], *more]) + rules(len(more) + 1)
+    assert tables(document(first, again)) == [(1, as_lists(PRICES)), (2, as_lists([PRICES[0], *more]))]
+
+
+def tagged(rows: list[list[tuple[str, str, str]]], places: dict[str, tuple[int, int]]) -> bytes:
+    """A table tagged as one: each cell's tag, attributes and text; `places` of the texts. Objects from 4 on: the tree,
+    the table, its parents, the rows and then the cells."""
+    cells = [cell for row in rows for cell in row]
+    first_row, first_cell = 7, 7 + len(rows)
+    page = first_cell + len(cells)
+    content, elements, number = "", [], 0
+    rows_of: list[str] = []
+    for place, row in enumerate(rows):
+        own = " ".join(f"{first_cell + number + at} 0 R" for at in range(len(row)))
+        rows_of.append(f"<< /Type /StructElem /S /TR /P 5 0 R /Pg {page} 0 R /K [{own}] >>")
+        for tag, attributes, words in row:
+            over = f"/A << /O /Table {attributes} >>" if attributes else ""
+            elements.append(
+                f"<< /Type /StructElem /S /{tag} /P {first_row + place} 0 R /Pg {page} 0 R {over} /K {number} >>"
+            )
+            content += f"/{tag} << /MCID {number} >> BDC {text(*places[words], words)} EMC\n"
+            number += 1
+    parents = " ".join(f"{first_cell + at} 0 R" for at in range(len(cells)))
+    kids = " ".join(f"{first_row + at} 0 R" for at in range(len(rows)))
+    return document(
+        content,
+        objects=(
+            "<< /Type /StructTreeRoot /K 5 0 R /ParentTree 6 0 R >>",
+            f"<< /Type /StructElem /S /Table /P 4 0 R /K [{kids}] >>",
+            f"<< /Nums [0 [{parents}]] >>",
+            *rows_of,
+            *elements,
+        ),
+        catalogue="/StructTreeRoot 4 0 R /MarkInfo << /Marked true >>",
+        page="/StructParents 0",
+    )
+
+
+def test_a_tagged_table_has_its_cells_wherever_they_are_drawn():
+    rows = [
+        [("TH", "/RowSpan 2", "City"), ("TH", "/ColSpan 2", "A night")],
+        [("TD", "", "Weekday"), ("TD", "", "Sunday")],
+        [("TD", "", "Bonn"), ("TD", "", "90 EUR"), ("TD", "", "70 EUR")],
+    ]
+    places = {
+        "City": (60, 690),
+        "A night": (150, 700),
+        "Weekday": (130, 680),
+        "Sunday": (180, 680),
+        "Bonn": (60, 660),
+        "90 EUR": (131, 652),
+        "70 EUR": (182, 652),
+    }
+    assert tables(tagged(rows, places)) == [
+        (1, [["City", "A night", ""], ["", "Weekday", "Sunday"], ["Bonn", "90 EUR", "70 EUR"]])
+    ]
