@@ -32,6 +32,10 @@ ERROR = re.compile("FATAL|PANIC|[Ee]rror")
 Process = subprocess.Popen[bytes]
 
 
+def _nothing() -> None:
+    pass
+
+
 class Servers:
     """The bundled servers of one data folder. For the main thread only: the children are tied to it."""
 
@@ -49,10 +53,16 @@ class Servers:
         self._users: int | None = None
         self._logged: dict[str, int] = {}
 
-    def start(self, *, own: bool = False, meanwhile: Callable[[], None] = lambda: None) -> bool:
+    def start(
+        self,
+        *,
+        own: bool = False,
+        meanwhile: Callable[[], None] = _nothing,
+        held: Callable[[], None] = _nothing,
+    ) -> bool:
         """Starts the servers; True when this process now owns them, False when it attached to running ones.
-        `own`: never attach, but wait for the command that runs them now. `meanwhile`: something useful to do
-        while they come up. Raises EmbeddedError."""
+        `own`: never attach, but wait for the command that runs them now; `held` is told. `meanwhile`: something useful
+        to do while they come up. Raises EmbeddedError."""
         if not self._servers:
             meanwhile()
             return False
@@ -68,6 +78,8 @@ class Servers:
                 if not own:
                     self._users = take(run / "users.lock", fcntl.LOCK_SH)
                     return False
+            held()
+            held = _nothing
             if time.monotonic() > give_up:
                 raise EmbeddedError(
                     f"Another command uses the database in {self.data}; try again when it is done."

@@ -57,20 +57,31 @@ class Up:
         self.say = say
         self.data: Path = settings.DATA_DIR
         self.stopping = threading.Event()
+        self.waiting = True
         self.servers = needed_servers(self.data)
 
     def run(self) -> None:
         """Returns once it was asked to stop and all is stopped. Raises UpError, EmbeddedError."""
         for number in (SIGINT, SIGTERM, SIGHUP):
-            signal(number, lambda *_: self.stopping.set())
+            signal(number, self._stop)
         at = self.options.host, self.options.port
         with only_one(self.data), listen(*at) as listener, places.metrics_dir(self.data) as metrics:
             try:
                 self.say(f"Citefirst, with its data in {self.data}")
                 queue = self._look_outside()
                 self._serve(listener, self._supervisor(metrics), sample=queue and self.options.sample)
+            except KeyboardInterrupt:
+                self.say("Stopping ...")
             finally:
                 self.servers.stop()
+
+    def _stop(self, *_: object) -> None:
+        """Where it waits for others (a command that holds the servers, a Postgres that recovers, hangs or has locked
+        what a migration wants) nothing looks at `stopping`."""
+        self.stopping.set()
+        if self.waiting:
+            self.waiting = False  # once: what is then stopped is stopped in order
+            raise KeyboardInterrupt
 
     def _look_outside(self) -> bool:
         """Looks at the servers that settings point to; whether documents can be queued."""
@@ -94,7 +105,7 @@ class Up:
             supervisor.add(web_job(1, listener))
 
         try:
-            self.servers.start(own=True, meanwhile=start_web)
+            self.servers.start(own=True, meanwhile=start_web, held=self._held)
             self._come_up(listener, supervisor, sample=sample)
             tidy_at = time.monotonic()
             while not self.stopping.wait(LOOK_EVERY):
@@ -108,15 +119,15 @@ class Up:
         finally:
             supervisor.stop()
 
+    def _held(self) -> None:
+        self.say("Another command uses these data: waiting until it is done ...")
+
     def _come_up(self, listener: socket.socket, supervisor: Supervisor, *, sample: bool) -> None:
         """From an empty database to Ready; returns at once when it is asked to stop meanwhile."""
         for note in self.servers.notes:
             self.say(note)
-        if self.stopping.is_set():
-            return
         migrate(self.say)
-        if self.stopping.is_set():
-            return
+        self.waiting = False
         for number in range(2, self.options.web + 1):
             supervisor.add(web_job(number, listener, warm=True))
         first_start.make_admin(self.say)

@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from redis import Redis
 
 from qa_site import places
+from qa_site.embedded import Servers
 from tests.acceptance.stack import Stack, data_folder, manage
 from tests.conftest import DATA
 from tests.unit.test_deploy import EXPRESSIONS, series_in
@@ -101,6 +102,19 @@ def test_ctrl_c_in_the_middle_of_a_first_start_just_stops_it(line, child):
     assert (stack.process.returncode, left) == (0, [])
     assert rest[-1] == "Stopping ..."
     assert not any(line.startswith("Ready") or "could not" in line or "cannot" in line for line in rest)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_can_be_stopped_while_it_waits_for_another_command(number):
+    with data_folder() as data:
+        other = Servers(data, redis=False, durable=False)
+        other.start()
+        stack = Stack(data, until="waiting until it is done")
+        stack.process.send_signal(number)
+        rest = stack.process.communicate(timeout=20)[0].splitlines()
+        other.stop()
+    assert stack.process.returncode == 0
+    assert rest == ["Stopping ..."]
 
 
 def test_a_second_start_finds_what_the_first_left(second_start):
