@@ -4,7 +4,6 @@ socket (`consumers.py`); these pages only bring what happened before."""
 from typing import Any
 from uuid import UUID
 
-from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -18,6 +17,7 @@ from answering.forms import ConversationForm
 from answering.history import CONVERSATIONS_SHOWN, by_day, runs_of
 from answering.models import Conversation
 from retrieval.access import scope_for
+from retrieval.logins import logged_in
 from retrieval.models import Collection
 
 MODULES = [
@@ -40,21 +40,21 @@ MODULES = [
 
 
 @require_safe
-@login_required
+@logged_in
 @never_cache
 def ask(request: HttpRequest) -> HttpResponse:
     return _page(request, None)
 
 
 @require_safe
-@login_required
+@logged_in
 @never_cache
 def conversation(request: HttpRequest, pk: UUID) -> HttpResponse:
     return _page(request, get_object_or_404(Conversation, pk=pk, user=request.user))
 
 
 @require_POST
-@login_required
+@logged_in
 def rename(request: HttpRequest, pk: UUID) -> HttpResponse:
     form = ConversationForm(request.POST, instance=get_object_or_404(Conversation, pk=pk, user=request.user))
     if form.is_valid():
@@ -63,7 +63,7 @@ def rename(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @require_POST
-@login_required
+@logged_in
 def delete(request: HttpRequest, pk: UUID) -> HttpResponse:
     get_object_or_404(Conversation, pk=pk, user=request.user).delete()
     return redirect("ask")

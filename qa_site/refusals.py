@@ -5,8 +5,10 @@ import sys
 from django.conf import settings
 from django.core.exceptions import TooManyFilesSent
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
+from django.views.csrf import csrf_failure
 from django.views.decorators.csrf import requires_csrf_token
 from django.views.defaults import server_error
 
@@ -30,6 +32,13 @@ def _no_room(request: HttpRequest, reason: str) -> HttpResponse:
     if request.path.startswith("/api/") or not request.accepts("text/html"):
         return HttpResponse(refusal(reason), content_type="application/json", status=507)
     return render(request, "400.html", {"no_room": reason}, status=507)
+
+
+def forged(request: HttpRequest, reason: str = "") -> HttpResponseBase:
+    """Of several tabs with the login page, all but the first that is sent have an old form, and nothing left to do."""
+    if request.path == settings.LOGIN_URL and request.user.is_authenticated:
+        return redirect(request.get_full_path())
+    return csrf_failure(request, reason)
 
 
 def failed(request: HttpRequest) -> HttpResponse:

@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.core.files.uploadedfile import UploadedFile
@@ -24,6 +23,7 @@ from retrieval.errors import CollectionGone
 from retrieval.finding import STATES, wanted
 from retrieval.forms import CollectionForm, MoveForm, ReplaceForm, UploadForm
 from retrieval.ingestion import storage
+from retrieval.logins import logged_in
 from retrieval.models import Chunk, Collection, Document
 from retrieval.rendering import to_html
 from retrieval.states import REFUSED, document_state, said
@@ -38,7 +38,7 @@ def librarian_required(view: View) -> View:
     """For people who may add documents; others are told that they may not. What somebody else has deleted in this
     moment is not found."""
 
-    @login_required
+    @logged_in
     @wraps(view)
     def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not permissions.may_add_documents(request.user):
@@ -246,7 +246,7 @@ def delete(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @require_GET
-@login_required
+@logged_in
 def document(request: HttpRequest, pk: UUID) -> HttpResponse:
     """A document's text in order; the chunk of `?chunk=` is marked and scrolled to."""
     readable = permissions.readable_documents(request.user).select_related("collection")
