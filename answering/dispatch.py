@@ -7,7 +7,7 @@ reader waits for a probe, and with the question itself only where there is no ot
 
 import asyncio
 import math
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
 
 from .attempts import Attempt, Request, Route
@@ -85,12 +85,15 @@ class Dispatcher:
                     raise
         raise AssertionError("the last try returns or raises")
 
-    async def instead_of(self, broken: Attempt) -> Attempt | None:
+    async def instead_of(self, broken: Attempt, vain: Set[Route] = frozenset()) -> Attempt | None:
         """An attempt with its first token at another upstream, where `broken` ended early; at the same one only where
-        it was too cramped for an answer. None: there is no other, or it has no place. Raises UpstreamError."""
+        it was too cramped for an answer. None: there is no other, it has no place, or it is one of `vain`. Raises
+        UpstreamError."""
         request = anew(broken.request)
         other = self.other_than(broken.route)
         if other is None or request.deadline.expired or (other is broken.route and not broken.cramped):
+            return None
+        if other in vain and other is not broken.route:
             return None
         if (slot := other.limiter.try_acquire(Priority.INTERACTIVE)) is None:
             return None

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence, Set
 from dataclasses import dataclass, replace
 
 from .attempts import Attempt, Request, Route
@@ -101,9 +101,10 @@ class Generator:
         connection.
 
         A stream that breaks off starts anew at another upstream: what was shown stays until the new text is
-        as long, which then comes as one token with `restart`. A model that is seen to think within `first_token`
-        seconds has until `deadline` for its answer. Raises Shed, AllUpstreamsFailed or FirstTokenTimeout before the
-        first token, StreamCut after it."""
+        as long, which then comes as one token with `restart`. An upstream that breaks off before that is not turned to
+        again, unless another one has got on since: two that both stall would take turns until the deadline. A model
+        that is seen to think within `first_token` seconds has until `deadline` for its answer. Raises Shed,
+        AllUpstreamsFailed or FirstTokenTimeout before the first token, StreamCut after it."""
         first = deadline.capped(first_token)
         request = Request(messages, deadline, first, first_token, token_gap, max_tokens, request_id)
         attempt, hedged = await self._dispatcher.begin(request, Priority.named(priority))
@@ -111,8 +112,9 @@ class Generator:
             on_notice("llm_hedged", "The first model took its time; another one answered.")
         elif attempt.route is not self._routes[0]:
             on_notice("llm_fallback", "The first model is not available; another one answered.")
-        shown = ""
+        shown, vain = "", set[Route]()
         while True:
+            before = shown
             try:
                 # No generator in between: closing this one must reach the attempt at once.
                 token = Token(await _caught_up(attempt, shown), attempt.name, restart=bool(shown))
@@ -128,7 +130,11 @@ class Generator:
                 broken, cause = attempt, error
             finally:
                 await attempt.aclose()
-            attempt = await self._instead_of(broken, shown, cause)
+            if len(shown) > len(before):
+                vain.clear()
+            else:
+                vain.add(broken.route)
+            attempt = await self._instead_of(broken, shown, cause, vain)
             if shown:
                 on_notice("llm_continued", "The first model broke off; another one answered.")
             elif attempt.route is not broken.route:
@@ -154,10 +160,12 @@ class Generator:
     async def aclose(self) -> None:
         await self._dispatcher.aclose()
 
-    async def _instead_of(self, broken: Attempt, shown: str, cause: UpstreamError) -> Attempt:
+    async def _instead_of(
+        self, broken: Attempt, shown: str, cause: UpstreamError, vain: Set[Route]
+    ) -> Attempt:
         cut = _ended_early(broken, shown, cause)
         try:
-            attempt = await self._dispatcher.instead_of(broken)
+            attempt = await self._dispatcher.instead_of(broken, vain)
         except UpstreamError as error:
             raise cut from error
         if attempt is None:

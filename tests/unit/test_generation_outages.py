@@ -126,6 +126,28 @@ async def test_a_broken_stream_starts_anew_elsewhere_once_it_has_caught_up(fault
         assert w.notices[0] == "llm_continued"
 
 
+@pytest.mark.parametrize("fault", ["stall", "cut"])
+@autojump
+async def test_upstreams_that_all_break_off_there_do_not_take_turns_until_the_deadline(fault: str) -> None:
+    async with world(FAULTS[fault], FAULTS[fault]) as w:
+        with pytest.raises(StreamCut):
+            await w.answer()
+        assert w.notices.count("llm_continued") == 2
+
+
+@autojump
+async def test_an_answer_that_gets_on_each_time_is_gone_on_with() -> None:
+    async with world(FAULTS["stall"], FAULTS["stall"]) as w:
+        text, stops = "", 12
+        async for token in w.tokens(deadline=Deadline.after(60, now)):
+            text, stops = (token.text if token.restart else text + token.text), stops + 1
+            for upstream in (w.a, w.b):
+                await upstream.change(stall_after=stops)
+        assert w.notices.count("llm_continued") > 2
+        await w.a.change(stall=0.0)
+        assert text == await w.answer()
+
+
 @pytest.mark.parametrize(("fault", "reason"), [("stall", "stalled"), ("cut", "cut")])
 @autojump
 async def test_with_nobody_to_go_on_the_part_is_kept(fault: str, reason: str) -> None:
