@@ -7,10 +7,15 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
+import psutil
 import pytest
 
+from qa_site.bodies import BESIDE
+
+MB = 2**20
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -20,7 +25,10 @@ def port(transactional_db: None, redis_url: str) -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         command = [sys.executable, "-m", "qa_site.serve", "--fd", str(listener.fileno()), "-v", "0"]
         child = subprocess.Popen(
-            [*command, "qa_site.asgi:application"], cwd=ROOT, env=os.environ, pass_fds=(listener.fileno(),)
+            [*command, "qa_site.asgi:application"],
+            cwd=ROOT,
+            env={**os.environ, "MAX_DOCUMENT_MB": "1"},
+            pass_fds=(listener.fileno(),),
         )
         try:
             yield listener.getsockname()[1]
@@ -35,8 +43,23 @@ def port(transactional_db: None, redis_url: str) -> Iterator[int]:
 )
 def test_nobody_reads_a_form_before_django(port, content_type):
     """Twisted would, all of it at once, and answers one without a part itself."""
-    caller = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    caller.request("POST", "/api/v1/documents", b"--x--\r\n", {"Content-Type": content_type})
-    answer = caller.getresponse()
-    assert (answer.status, json.loads(answer.read())["error"]["code"]) == (401, "unauthorized")
-    caller.close()
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as caller:
+        caller.request("POST", "/api/v1/documents", b"--x--\r\n", {"Content-Type": content_type})
+        answer = caller.getresponse()
+        assert (answer.status, json.loads(answer.read())["error"]["code"]) == (401, "unauthorized")
+
+
+@pytest.mark.parametrize("length", [{"Content-Length": str((BESIDE + 2) * MB)}, {}], ids=["told", "chunked"])
+def test_what_is_larger_than_any_document_is_not_kept(port, length):
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as caller:
+        caller.request("GET", "/healthz")
+        assert caller.getresponse().read() == b"ok\n"
+        (web,) = (one for one in psutil.Process().children() if "qa_site.serve" in one.cmdline())
+        before = web.memory_info().rss
+        body = (bytes(MB) for _ in range(BESIDE + 2))
+        caller.request("POST", "/healthz", body, length, encode_chunked=not length)
+        answer = caller.getresponse()
+        assert (answer.status, json.loads(answer.read())["error"]["code"]) == (413, "too_large")
+        assert web.memory_info().rss < before + BESIDE * MB // 2
+        caller.request("GET", "/healthz")  # the connection can be used further
+        assert caller.getresponse().status == 200
