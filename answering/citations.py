@@ -50,6 +50,11 @@ class CitationFilter:
         """What was held back, at the end of the stream. A citation cut off in its middle is dropped."""
         return self._drain(final=True)
 
+    @property
+    def ending(self) -> str:
+        """What ends the block of code that the text is in."""
+        return f"\n{self._code}" if self._code and self._fenced else ""
+
     def _drain(self, *, final: bool) -> str:
         out: list[str] = []
         while self._pending:

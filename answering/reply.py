@@ -12,12 +12,15 @@ from answering.citations import CitationFilter, renumber
 from answering.errors import EmptyAnswer
 from answering.events import Frame
 from answering.evidence import Found
+from answering.extractive import extract
 from answering.markup import to_html
 from answering.stages import Run
 from retrieval import sentences
 from retrieval.passages import Passage, chunk_of
 
 REFUSAL = "The documents you can read do not say."
+
+BESIDE = "The sources say:"
 
 CITATION = re.compile(r"\[(\d+)\]")
 
@@ -161,7 +164,10 @@ class Reply:
         return "complete"
 
     def end(self, finish: str) -> events.Event:
-        """The `done` of this answer; sends nothing itself."""
+        """The `done` of this answer. To a part that broke off before it named a source it adds what these say: no
+        answer is without one."""
+        if finish == "partial" and not self._filter.cited:
+            self._add(extract(self.run.question.text, self.passages, lead_in=BESIDE))
         self.cited = self._filter.cited
         return events.done(
             finish,
@@ -171,6 +177,11 @@ class Reply:
             stages=[timing.as_dict() for timing in self.run.stages],
             degraded=self.run.degraded,
         )
+
+    def _add(self, text: str) -> None:
+        """A paragraph at the end."""
+        if text:
+            self._tell(self._filter.feed(f"{self._filter.ending}\n\n{text}") + self._filter.flush())
 
     def _begin(self) -> None:
         self._filter = CitationFilter(n for n, _ in self.passages)

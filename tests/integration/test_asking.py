@@ -71,6 +71,18 @@ async def test_without_a_model_the_answer_quotes_its_source(cast, settings, tmp_
     assert "25 days of annual leave" in text_of(frames)
 
 
+async def test_a_model_that_breaks_off_at_once_leaves_an_answer_with_sources(cast, settings, tmp_path):
+    async with (
+        SimulatedUpstream(cut=1.0, stall_after=3) as model,
+        process(settings, tmp_path, model) as built,
+    ):
+        frames = await frames_of(built, an_ask(cast.member))
+    assert frames[-1]["finish"] == "partial"
+    assert frames[-1]["cited"]
+    assert text_of(frames).startswith(of(frames, "delta")[0]["text"])
+    assert "25 days of annual leave" in text_of(frames)
+
+
 async def test_nobody_sees_what_is_not_theirs(cast, settings, tmp_path):
     async with process(settings, tmp_path) as built:
         for user, sees in (

@@ -236,6 +236,30 @@ async def test_nothing_readable_is_refused_as_if_nothing_were_there() -> None:
     assert played.last["finish"] == "refused"
 
 
+@pytest.mark.parametrize(
+    "said", ["You get twenty", "It is computed so:\n\n```\ndays = 21 [1] \n", "Say `days = 21 "]
+)
+def test_a_part_that_names_no_source_is_followed_by_what_they_say(said: str) -> None:
+    @autojump
+    async def run() -> None:
+        played = await play(Script(answer=said + "x" * 10 + " y" * 5000))
+        assert_well_formed(played)
+        assert (played.last["finish"], played.record["answer"]) == ("partial", played.text)
+        assert played.text.startswith(said.rstrip())
+        assert played.last["cited"]
+        assert "<blockquote>" in played.last["html"]
+
+    run()
+
+
+@autojump
+async def test_a_part_that_names_its_source_stays_as_it_is() -> None:
+    said = "You get 21 days [1]. More"
+    played = await play(Script(answer=said + " y" * 5000))
+    assert (played.last["finish"], played.last["cited"]) == ("partial", [1])
+    assert "The sources say" not in played.text
+
+
 @autojump
 async def test_a_stop_keeps_what_was_said() -> None:
     live = LiveRun(question(), RunLog(RUN))
