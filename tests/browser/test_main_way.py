@@ -103,8 +103,10 @@ def test_stop_keeps_what_there_is(page, model):
     page.goto("/")
     ask(page, "How many unused days may I carry over into the next year?")
     expect(page.locator(".answer")).not_to_be_empty()
+    expect(page.locator("#keys")).to_be_hidden()  # and not cut off
     page.get_by_role("button", name="Stop").click()
     finished(page)
+    expect(page.locator("#keys")).to_be_visible()
     expect(page.locator(".run-foot .badge")).to_have_text(["Stopped by you"])
     assert 0 < words(page) < 100
     expect(page.get_by_role("button", name="Stop")).to_be_hidden()
