@@ -1,9 +1,9 @@
-"""What is sent with a request, on its way through daphne.
+"""What is sent with a request, and with its answer, on the way through daphne.
 
-It goes to Django as it came. Twisted alone would read a form into memory first, on the event loop: in that second and a
-half (a file of 45 MB, which takes 600 MB there) no answer of the process would go on. And one that is far larger than
-any document is read to its end, for its sender hears nothing before that, but not kept: daphne holds the whole of it in
-memory before anybody is asked who sent it."""
+What comes goes to Django as it came. Twisted alone would read a form into memory first, on the event loop: in that
+second and a half (a file of 45 MB, which takes 600 MB there) no answer of the process would go on. And what is far
+larger than any document is read to its end, for its sender hears nothing before that, but not kept: daphne holds the
+whole of it in memory before anybody is asked who sent it."""
 
 from typing import Any
 
@@ -40,6 +40,13 @@ class Request(http_protocol.WebRequest):  # type: ignore[misc]
 
     def process(self) -> Any:
         return self._refuse() if self.received > self.most else super().process()
+
+    def handle_reply(self, message: dict[str, Any]) -> None:
+        """Of what answers HEAD, daphne holds back the first piece alone: the others would be taken for the beginning of
+        the next answer on that connection, which behind a proxy may be another person's."""
+        if self.method == b"HEAD" and message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        super().handle_reply(message)
 
     def _refuse(self) -> None:
         message = f"The request is too large: a document may have {settings.MAX_DOCUMENT_MB} MB."

@@ -12,7 +12,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+from django.contrib.auth.models import User
+from django.test import Client
 
+from answering.models import Conversation
 from qa_site.bodies import BESIDE
 
 MB = 2**20
@@ -47,6 +50,21 @@ def test_nobody_reads_a_form_before_django(port, content_type):
         caller.request("POST", "/api/v1/documents", b"--x--\r\n", {"Content-Type": content_type})
         answer = caller.getresponse()
         assert (answer.status, json.loads(answer.read())["error"]["code"]) == (401, "unauthorized")
+
+
+def test_an_answer_to_head_has_no_body(port):
+    user = User.objects.create_user("ada")
+    Conversation.objects.bulk_create(Conversation(user=user, title="leave " * 30) for _ in range(300))
+    visitor = Client()
+    visitor.force_login(user)
+    cookie = {"Cookie": "; ".join(f"{name}={morsel.value}" for name, morsel in visitor.cookies.items())}
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as caller:
+        caller.request("HEAD", "/?all", headers=cookie)
+        answer = caller.getresponse()
+        assert (answer.status, answer.read()) == (200, b"")
+        assert int(answer.headers["Content-Length"]) > 2**16  # sent in several pieces
+        caller.request("GET", "/healthz")
+        assert caller.getresponse().read() == b"ok\n"
 
 
 @pytest.mark.parametrize("length", [{"Content-Length": str((BESIDE + 2) * MB)}, {}], ids=["told", "chunked"])
