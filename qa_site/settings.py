@@ -136,6 +136,8 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 3600,
     "socket_keepalive": True,
+    "socket_timeout": 5,  # of what is said at once; the wait for a task is none of these
+    "socket_connect_timeout": 5,
 }
 CELERY_TASK_DEFAULT_QUEUE = "citefirst"
 CELERY_TASK_IGNORE_RESULT = True

@@ -2,9 +2,11 @@
 after what was lost."""
 
 import logging
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -34,17 +36,34 @@ STALLED = timedelta(seconds=20)  # without a sign of life, if nobody holds the d
 FORGOTTEN = timedelta(
     minutes=5
 )  # in the queue, as far as the database knows, where that is too long to be read
+_HANGS, _PAUSE = 1.0, 5.0  # seconds: a broker that takes longer to be away is left alone for so long
 _BUSY_SECONDS = 3
 _TURN_SECONDS = 30.0
 _MOST_RETRIES = 8
 _Status = Document.Status
 
 
+@dataclass
+class _Broker:
+    """When one that hangs is asked again: who sends a hundred files must not wait for it a hundred times."""
+
+    ask_from: float = -math.inf
+
+
+_broker = _Broker()
+
+
 def queue(document_id: UUID) -> None:
     """Asks a worker to index a document. Without a broker it stays queued until the sweeper asks again."""
+    began = time.monotonic()
+    if began < _broker.ask_from:
+        return
     try:
         index.apply_async([str(document_id)], retry=False)
     except BrokerAway as error:
+        now = time.monotonic()
+        if now - began > _HANGS:
+            _broker.ask_from = now + _PAUSE
         logger.warning("document %s waits for the queue to come back: %s", document_id, error)
 
 
