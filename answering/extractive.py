@@ -7,7 +7,7 @@ below it."""
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from answering.citations import uncited
 from answering.shortening import shortened
@@ -116,14 +116,29 @@ def _quotes(question: str, texts: Sequence[str], context: Context) -> list[_Quot
         units[sentence.passage].append((sentence.start, sentence.end, sentence.score))
     quotes: list[_Quote] = []
     for place, text in enumerate(texts):
+        best = _best_rows(text, units[place])
         heads = 0.0
         for unit, (start, end, score) in enumerate(units[place]):
             row = text[start:end].startswith("|")
-            told = _told(text, units[place], unit) if score > 0 else None
+            told = _told(text, units[place], unit) if score > 0 and score >= WORTH * best[unit] else None
             if told:
                 quotes.append(_Quote(place, told[0], told[1], score + HEADS * heads * row, told[2]))
             heads = (heads or score) if row else 0.0
     return quotes
+
+
+def _best_rows(text: str, units: Sequence[_Unit]) -> list[float]:
+    """For each sentence the best score of a row of its table below the heads; 0 where it is in none. What the heads
+    give is the same for each row, and would let those be quoted that have nothing else of the question."""
+    best = [0.0] * len(units)
+    is_row = [text.startswith("|", start) for start, _, _ in units]
+    for table, places in groupby(range(len(units)), is_row.__getitem__):
+        held = list(places)
+        if table:
+            top = max((units[place][2] for place in held[1:]), default=0.0)
+            for place in held:
+                best[place] = top
+    return best
 
 
 def _told(text: str, units: Sequence[_Unit], unit: int) -> tuple[int, str, str] | None:

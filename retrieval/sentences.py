@@ -92,7 +92,8 @@ def _scored(question: str, texts: tuple[str, ...], context: Context) -> tuple[Se
     own = _words(wanted, read) * fit(question, [texts[at][start:end] for at, start, end in places])
     own += SECTION * _sections(own, read)
     passages = np.array([at for at, _, _ in places])
-    scores = _with_context(own, passages)
+    rows = np.array([row for one in read for row in one.rows])
+    scores = _with_context(own, passages, rows)
     scores += HEADING * own.max() * _named(wanted, context.heads, languages)[passages]
     scores *= _worth(context.worth, len(texts))[passages]
     return tuple(Sentence(*place, float(score)) for place, score in zip(places, scores, strict=True))
@@ -106,13 +107,14 @@ def _wanted(question: str, language: str, read: Sequence["_Text"]) -> list[str]:
 @dataclass(frozen=True, slots=True)
 class _Text:
     """A text's language and its sentences: where they are, how many terms they have, which sentence is the heading
-    above each (-1: none), and for each term and each beginning of a term the places of the sentences that have it, as
-    often as they have it."""
+    above each (-1: none), which are rows of a table, and for each term and each beginning of a term the places of the
+    sentences that have it, as often as they have it."""
 
     language: str
     ranges: tuple[tuple[int, int], ...]
     lengths: tuple[int, ...]
     above: tuple[int, ...]
+    rows: tuple[bool, ...]
     words: Postings
     families: Postings
 
@@ -127,7 +129,8 @@ def _read(text: str, language: str) -> _Text:
         heading = place if is_heading(text, start, end) else heading
         above.append(-1 if heading == place else heading)
     words, families = postings(found)
-    return _Text(language, ranges, tuple(map(len, found)), tuple(above), words, families)
+    rows = tuple(text.startswith("|", start) for start, _ in ranges)
+    return _Text(language, ranges, tuple(map(len, found)), tuple(above), rows, words, families)
 
 
 @lru_cache(maxsize=2048)
@@ -208,11 +211,15 @@ def _worth(found: Sequence[float], texts: int) -> npt.NDArray[np.float64]:
     return np.asarray(np.maximum(np.array(found) / best, LEAST_WORTH) / (1 + RANK * ranks))
 
 
-def _with_context(own: npt.NDArray[np.float64], passages: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """Adds what the neighbours give, two places wide. Both arrays have one entry for each sentence."""
+def _with_context(
+    own: npt.NDArray[np.float64], passages: npt.NDArray[np.int64], rows: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.float64]:
+    """Adds what the neighbours give, two places wide. The arrays have one entry for each sentence. A row of a table is
+    of another thing than the next."""
     scores = own.copy()
     for step, share in enumerate(NEIGHBOURS, 1):
-        given = np.where(passages[step:] == passages[:-step], share, 0.0)
+        apart = (passages[step:] != passages[:-step]) | (rows[step:] & rows[:-step])
+        given = np.where(apart, 0.0, share)
         scores[step:] += given * own[:-step]
         scores[:-step] += given * own[step:]
     opens = np.concatenate([[True], passages[1:] != passages[:-1]])

@@ -68,6 +68,13 @@ def test_a_table_row_is_told_with_the_heads_of_its_columns():
     assert body(answer) == "> Item: Meals; Limit: 40 EUR; Per: day. [1]"
 
 
+def test_rows_beside_the_one_that_answers_are_not_quoted():
+    rows = "\n".join(f"| Plan {n} for small teams | {n}0 EUR | {n} users |" for n in range(33, 42))
+    table = f"| Plan | Monthly price | Seats |\n| --- | --- | --- |\n{rows}"
+    answer = extract("What is the monthly price of Plan 37?", [passage(table)])
+    assert body(answer) == "> Plan: Plan 37 for small teams; Monthly price: 370 EUR; Seats: 37 users. [1]"
+
+
 def test_a_list_item_is_told_with_the_line_that_introduces_it():
     answer = extract("When must a receipt be handed in, how many days?", [passage(LIST)], most=1)
     assert body(answer) == "> A receipt for expenses must: be handed in within 30 days [1]"
