@@ -1,5 +1,4 @@
 import asyncio
-import time
 
 import numpy as np
 import psycopg
@@ -216,10 +215,10 @@ async def test_a_server_that_hangs_costs_no_more_than_the_timeout(hung_server):
     async with hung_server.pool() as pool:
         await database.fetch(pool, "SELECT 1", timeout=5)
         hung_server.hang()
-        started = time.monotonic()
+        assert not database.abandoned
         with pytest.raises(VectorError):
             await database.fetch(pool, "SELECT 1", timeout=0.1)
-        assert time.monotonic() - started < 2  # psycopg itself waits 5 s for the cancellation
+        assert database.abandoned  # given up before psycopg, which waits 5 s for that, has cancelled it
         hung_server.cut()
         await asyncio.gather(*database.abandoned, return_exceptions=True)
 
