@@ -113,7 +113,7 @@ class Stack:
                 yield " ".join(process.cmdline())
 
     def status(self, path: str) -> int:
-        with urllib.request.urlopen(self.url + path, timeout=10) as reply:
+        with urllib.request.urlopen(self.url + path, timeout=60) as reply:
             return int(reply.status)
 
     def end(self, number: int = signal.SIGTERM) -> list[psutil.Process]:
