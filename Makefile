@@ -4,6 +4,7 @@ VENV := .venv
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check -q
 PIP_FLAGS := --only-binary :all: --prefer-binary -c constraints.txt
 ARGS ?=
+TESTERS ?= 2
 
 .PHONY: run install install-dev test check format bench
 .DEFAULT_GOAL := run
@@ -29,7 +30,7 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	@touch $@
 
 test: install-dev
-	@$(VENV)/bin/python -m pytest $(ARGS)
+	@$(VENV)/bin/python -m pytest -n $(TESTERS) $(ARGS)
 
 check: install-dev
 	@$(VENV)/bin/ruff check .
