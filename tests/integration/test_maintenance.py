@@ -27,7 +27,7 @@ def generated(database_url, transactional_db):
         made = synthetic.Generator(
             connection, "test-model", base, ["One sentence.", "Two."], 0.6, np.random.default_rng(2)
         )
-        list(made.load([300, 1200, 3500]))
+        list(made.load([100, 1000, 1800]))
         yield connection
 
 
@@ -86,10 +86,10 @@ def test_indexes_are_rebuilt_and_tables_vacuumed_in_use(generated):
 
 def test_a_graph_that_has_grown_is_divided_in_use(generated):
     (table, *_) = [name for name in maintenance.tables(generated) if "copy" not in name]
-    assert not maintenance.divide(generated, table, 8, least=5001, patience=0)
-    assert maintenance.divide(generated, table, 8, least=5000, patience=0)
+    assert not maintenance.divide(generated, table, 8, least=2901, patience=0)
+    assert maintenance.divide(generated, table, 8, least=2900, patience=0)
     assert sorted(graphs.names(generated, table)) == [f"{table}_hnsw0", f"{table}_hnsw1"]
-    assert not maintenance.divide(generated, table, 8, least=5000, patience=0)
+    assert not maintenance.divide(generated, table, 8, least=2900, patience=0)
 
 
 def test_graphs_are_rebuilt_as_dense_as_new_ones(generated):
@@ -99,7 +99,7 @@ def test_graphs_are_rebuilt_as_dense_as_new_ones(generated):
         ).fetchall()
 
     (table, *_) = [name for name in maintenance.tables(generated) if "copy" not in name]
-    maintenance.divide(generated, table, 8, least=5000, patience=0)
+    maintenance.divide(generated, table, 8, least=2900, patience=0)
     new = options()
     for name in (name for each in maintenance.tables(generated) for name in graphs.names(generated, each)):
         generated.execute(f"ALTER INDEX {name} SET (ef_construction = 32)")
@@ -137,7 +137,7 @@ async def test_a_divided_graph_finds_what_a_whole_one_does(generated, database_u
     async with database.make_pool(database_url, min_size=2, max_size=4) as pool:
         index = VectorIndex(pool, model="test-model", dimensions=8)
         whole = await index.search(question, everything, 40, timeout=5)
-        maintenance.divide(generated, table, 8, least=5000, patience=0)
+        maintenance.divide(generated, table, 8, least=2900, patience=0)
         halved = await index.read(5)
         divided = await index.search(question, everything, 40, timeout=5)
     assert halved.halved == {table}
@@ -179,7 +179,7 @@ def test_a_synthetic_library_is_whole(generated):
         " (SELECT count(*) FROM retrieval_chunk c JOIN retrieval_document d ON d.id = c.document_id"
         "  WHERE d.collection_id <> c.collection_id)"
     ).fetchone()
-    assert counts == (5000, 5000, 5000, 0)
+    assert counts == (2900, 2900, 2900, 0)
 
 
 def test_a_library_that_holds_documents_is_not_filled(generated):
