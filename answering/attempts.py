@@ -47,6 +47,7 @@ class Route:
     def __init__(
         self,
         upstream: Upstream,
+        chat: Chat,
         delays: HedgeDelay,
         *,
         thresholds: Thresholds,
@@ -55,7 +56,7 @@ class Route:
         clock: Clock = time.monotonic,
     ) -> None:
         self.name = upstream.name
-        self.chat = Chat(upstream)
+        self.chat = chat
         self.delays, self.observer, self.clock = delays, observer, clock
         self.breaker = Breaker(upstream.name, thresholds, clock=clock, on_change=observer.breaker)
         self.limiter = AdaptiveLimiter(upstream.name, limits, observer=observer, clock=clock)

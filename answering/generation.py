@@ -22,7 +22,7 @@ from .resilience.delays import HedgeDelay
 from .resilience.hedging import HedgeBudget
 from .resilience.observing import Observer, Silent, State
 from .resilience.shedding import Priority
-from .streams import Message, Upstream
+from .streams import Chat, Message, Upstream
 from .thoughts import Anew, joined
 
 __all__ = ["Generator", "Health", "Message", "Token", "Upstream"]
@@ -66,13 +66,15 @@ class Generator:
         limits: LimitSettings | None = None,
         observer: Observer | None = None,
         clock: Clock = time.monotonic,
+        chat: Callable[[Upstream], Chat] = Chat,
     ) -> None:
         """`upstreams` in order of preference; budget and delays may be shared with other hedged calls.
-        `clock` must be the event loop's."""
+        `clock` must be the event loop's; `chat` makes the client of an upstream."""
         delays, observer = hedge_delay or HedgeDelay(), observer or Silent()
         self._routes = [
             Route(
                 upstream,
+                chat(upstream),
                 delays,
                 thresholds=thresholds,
                 limits=limits or LimitSettings(),

@@ -88,13 +88,9 @@ class ScriptedGenerator(Generator):
     """The real one, its two clients scripted."""
 
     def __init__(self, states):
-        super().__init__(UPSTREAMS, clock=asyncio.get_running_loop().time)
-        for route, state in zip(self._routes, states, strict=True):
-            route.chat = ScriptedModel(route.chat.upstream, state)
-
-    @property
-    def models(self):
-        return [route.chat for route in self._routes]
+        self.models = list(map(ScriptedModel, UPSTREAMS, states))
+        chat = dict(zip(UPSTREAMS, self.models, strict=True)).__getitem__
+        super().__init__(UPSTREAMS, clock=asyncio.get_running_loop().time, chat=chat)
 
 
 @dataclass
