@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 from urllib.request import Request, urlopen
 
 import psutil
@@ -94,7 +95,8 @@ def test_ctrl_c_in_the_middle_of_a_first_start_just_stops_it(line, child):
     with data_folder() as data:
         stack = Stack(data, until=line, start_new_session=True)
         while not any(child in command for command in stack.commands()):
-            pass
+            with pytest.raises(subprocess.TimeoutExpired):  # it goes on
+                stack.process.wait(0.05)
         family = stack.family()
         os.killpg(stack.process.pid, signal.SIGINT)
         rest = stack.process.communicate(timeout=60)[0].splitlines()
