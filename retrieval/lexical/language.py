@@ -34,6 +34,12 @@ _PLAINLY = (
 )
 """Three of these, and it is English: that takes a twentieth of the time of counting, and indexes are made of many."""
 
+# Small words that a language's list lacks and that of its sister has.
+_ALSO = {
+    "da": "bare begge både fordi før hver ingen kan kun samme siden så ved",
+    "no": "alt hos under",
+}
+
 _WORD = re.compile(r"\w+")
 # Letters of one of the languages alone, and those that tell that it is another with the same script.
 _SCRIPTS = {
@@ -77,7 +83,7 @@ def guessed(text: str) -> str:
             small.setdefault(code, Counter())[word] = count
     if not small:
         return DEFAULT
-    likely = max(small, key=lambda code: (small[code].total(), code == DEFAULT))
+    likely = max(reversed(small), key=lambda code: (small[code].total(), code == DEFAULT))
     counted = small[likely].total()
     english = sum(count for word, count in small.get(DEFAULT, {}).items() if word in _english_alone())
     several = len(small[likely].keys() - ENGLISH) >= LEAST
@@ -97,7 +103,9 @@ def _by_script(sample: str) -> str:
 @lru_cache(maxsize=1 << 15)
 def _small_in(word: str) -> tuple[str, ...]:
     """The languages in which a word is a small one."""
-    return tuple(code for code in LANGUAGES if _share_dropped(code)(word))
+    return tuple(
+        code for code in LANGUAGES if word in _ALSO.get(code, "").split() or _share_dropped(code)(word)
+    )
 
 
 @lru_cache(maxsize=1)

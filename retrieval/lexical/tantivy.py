@@ -23,7 +23,7 @@ from retrieval.lexical.snapshot import Snapshot
 from retrieval.lexical.weights import Weights
 from retrieval.passages import Hit, Ranking
 
-SCHEMA_VERSION = 10
+SCHEMA_VERSION = 11
 """Raise it when the schema or the analysis changes: folders of another version are rebuilt."""
 
 COMMITS = "commits.json"
