@@ -115,6 +115,7 @@ async def test_readiness_does_not_wait_for_a_postgres_that_hangs(proxy, database
         begun = time.monotonic()
         assert (await health._state(health._postgres, SimpleNamespace(pool=pool))).startswith("no answer")
         assert time.monotonic() - begun < 2 * health.PATIENCE
+        await proxy.change("ok")  # or the pool waits for it as it closes
 
 
 async def test_the_server_that_served_last_is_tried_first(proxy, database_url):
