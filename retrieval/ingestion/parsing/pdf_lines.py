@@ -18,6 +18,7 @@ from retrieval.ingestion.parsing.pdf_columns import Gap, in_columns
 from retrieval.ingestion.parsing.pdf_ligatures import parted
 from retrieval.ingestion.parsing.pdf_line import HYPHEN, Box, Line, middle_of, stands_beside, upright
 from retrieval.ingestion.parsing.pdf_ruled import ruled, words_of
+from retrieval.ingestion.parsing.pdf_short_rows import in_columns as in_full_rows
 from retrieval.ingestion.parsing.pdf_spaced import in_rows
 from retrieval.ingestion.parsing.pdf_tables import Cell, Table, tables_of, with_tables, words_in
 from retrieval.ingestion.parsing.pdf_tags import Tagged, Tags
@@ -75,11 +76,12 @@ def _tables(
 ) -> tuple[str, list[Table]]:
     """The page's text, and the tables that are no longer in it."""
     text: str = text_page.get_text_range()
-    if cells:
-        return tables_of(text, words_in(text, lambda place: cells.get(_content(text_page, place))))
     turned = _usual_turn(text_page, text)
-    grids = ruled(page, lambda left, right, bottom, top: upright(left, right, bottom, top, turned))
     box_at = lambda place: _box(text_page, _index(text_page, place), turned)  # noqa: E731
+    if cells:
+        words = list(words_in(text, lambda place: cells.get(_content(text_page, place))))
+        return tables_of(text, in_full_rows(words, box_at))
+    grids = ruled(page, lambda left, right, bottom, top: upright(left, right, bottom, top, turned))
     return tables_of(text, words_of(text, grids, box_at) if grids else ())
 
 

@@ -205,3 +205,30 @@ def test_a_tagged_table_has_its_cells_wherever_they_are_drawn():
     assert tables(tagged(rows, places)) == [
         (1, [["City", "A night", ""], ["", "Weekday", "Sunday"], ["Bonn", "90 EUR", "70 EUR"]])
     ]
+
+
+def test_cells_of_a_tagged_row_without_its_empty_ones_stay_in_their_columns():
+    rows = [
+        [("TH", "", "Country"), ("TH", "", "Annual leave"), ("TH", "", "Sick leave"), ("TH", "", "Unpaid")],
+        [("TD", "", "Norway"), ("TD", "", "25 days"), ("TD", "", "12 days"), ("TD", "", "30 days")],
+        [("TD", "", "Portugal"), ("TD", "", "14 days")],
+        [("TD", "", "of these"), ("TD", "", "5 days")],
+        [("TD", "", "All others"), ("TD", "/ColSpan 3", "as the law of the land has it")],
+    ]
+    columns = {"Country": 60, "Annual leave": 160, "Sick leave": 300, "Unpaid": 400}
+    places = {name: (x, 700) for name, x in columns.items()}
+    places |= {"Norway": (60, 680), "25 days": (180, 680), "12 days": (320, 680), "30 days": (402, 680)}
+    places |= {"Portugal": (60, 660), "14 days": (320, 660), "of these": (60, 640), "5 days": (420, 640)}
+    places |= {"All others": (60, 620), "as the law of the land has it": (200, 620)}
+    assert tables(tagged(rows, places)) == [
+        (
+            1,
+            [
+                list(columns),
+                ["Norway", "25 days", "12 days", "30 days"],
+                ["Portugal", "", "14 days", ""],
+                ["of these", "", "", "5 days"],
+                ["All others", "as the law of the land has it", "", ""],
+            ],
+        )
+    ]
