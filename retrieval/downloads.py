@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpRespons
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils.http import content_disposition_header
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from retrieval import permissions
 from retrieval.ingestion import storage
@@ -18,7 +18,7 @@ from retrieval.ingestion import storage
 _PIECE = 256 * 1024
 
 
-@require_GET
+@require_safe
 async def download(request: HttpRequest, pk: UUID) -> HttpResponse | StreamingHttpResponse:
     """The original of what is searchable, as an attachment and never as a page of ours."""
     found = await _original(request, pk)

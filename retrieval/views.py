@@ -15,7 +15,7 @@ from django.db.models import Count, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from retrieval import library as keeping
 from retrieval import permissions
@@ -56,7 +56,7 @@ def _user(request: HttpRequest) -> User:
     return request.user
 
 
-@require_GET
+@require_safe
 @librarian_required
 def library(request: HttpRequest) -> HttpResponse:
     user = _user(request)
@@ -108,7 +108,7 @@ def _documents(user: User, collection: Collection | None) -> QuerySet[Document]:
     return documents.filter(collection=collection) if collection else documents.none()
 
 
-@require_GET
+@require_safe
 @librarian_required
 def states(request: HttpRequest) -> HttpResponse:
     """The states of one page of documents, for a page whose socket was gone for a while, and what the cards of the
@@ -245,7 +245,7 @@ def delete(request: HttpRequest, pk: UUID) -> HttpResponse:
     return _back(request, document.collection)
 
 
-@require_GET
+@require_safe
 @logged_in
 def document(request: HttpRequest, pk: UUID) -> HttpResponse:
     """A document's text in order; the chunk of `?chunk=` is marked and scrolled to."""

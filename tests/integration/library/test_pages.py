@@ -95,6 +95,11 @@ def test_an_upload_that_is_refused_says_why(librarian, people, settings):
     assert response.json()["error"]["message"] == "The file is over the limit of 1.0 MB."
 
 
+@pytest.mark.parametrize("page", ["/library/", "/d/{}/", "/d/{}/file"])
+def test_a_page_may_be_asked_whether_it_is_there(librarian, add, page):
+    assert librarian.head(page.format(add(TEXT).pk)).status_code == 200
+
+
 def test_a_failed_document_is_tried_again(librarian, add, cast):
     document = add("  ")
     librarian.post(f"/library/{document.pk}/retry/")
