@@ -6,6 +6,8 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from retrieval.ingestion.headers import joined
+
 HEADING, TEXT, ITEM, TABLE, CODE = "heading", "text", "item", "table", "code"
 
 # Control characters other than tab and newline, soft hyphens (which part words that are shown whole), marks that change
@@ -80,9 +82,9 @@ def one_line(text: str) -> str:
 
 
 def table_block(rows: Sequence[Sequence[str]], page: int | None = None) -> Block | None:
-    """A Markdown table whose first row is the header. None when it has no text."""
+    """A Markdown table whose first row, or first two, are the header. None when it has no text."""
     cells = [[one_line(cell).replace("|", "\\|") for cell in row] for row in rows]
-    cells = [row for row in cells if any(row)]
+    cells = joined([row for row in cells if any(row)])
     width = max((_filled(row) for row in cells), default=0)
     if not width:
         return None

@@ -203,7 +203,7 @@ def test_a_tagged_table_has_its_cells_wherever_they_are_drawn():
         "70 EUR": (182, 652),
     }
     assert tables(tagged(rows, places)) == [
-        (1, [["City", "A night", ""], ["", "Weekday", "Sunday"], ["Bonn", "90 EUR", "70 EUR"]])
+        (1, [["City", "A night, Weekday", "A night, Sunday"], ["Bonn", "90 EUR", "70 EUR"]])
     ]
 
 
