@@ -35,8 +35,11 @@ def in_rows(lines: Sequence[Line], box_of: FindBox) -> list[Line]:
     """The lines, with those that are the rows of a table put together."""
     found: list[Line] = []
     for run in _runs(lines):
-        within = [line for row in run for line in row]
-        rows = _rows([list(_parts(row, box_of)) for row in run]) if len(run) >= _LEAST else ()
+        parts = [list(_parts(row, box_of)) for row in run] if len(run) >= _LEAST else []
+        begin = next((place for place, row in enumerate(parts) if len(row) > 1), 0)  # behind a title
+        within = [line for row in run[begin:] for line in row]
+        rows = _rows(parts[begin:])
+        found += [line for row in run[:begin] for line in row]
         found += [_table(within, rows)] if rows else within
     return found
 
@@ -106,7 +109,7 @@ def _rows(lines: Sequence[Sequence[_Part]]) -> tuple[tuple[str, ...], ...]:
         else:
             columns.append((part.left, part.right))
     several = sum(len(line) > 1 for line in lines)
-    if len(columns) == 1 or several < max(_LEAST, _MOSTLY * len(lines)):
+    if len(columns) < 2 or several < max(_LEAST, _MOSTLY * len(lines)):
         return ()
     rows = tuple(
         tuple(" ".join(part.text for part in line if begin <= part.left <= end) for begin, end in columns)

@@ -133,6 +133,12 @@ def test_a_table_without_rules_keeps_empty_places():
     assert tables(document(typed(rows))) == [(1, as_lists(rows))]
 
 
+def test_a_title_above_a_table_without_rules_is_not_in_it():
+    page = text(60, 718, "ALL OUR SUMMER HOME PROGRAMMES NOW", size=14) + typed(PRICES)
+    assert blocks(document(page))[0] == ("heading", "ALL OUR SUMMER HOME PROGRAMMES NOW")
+    assert tables(document(page)) == [(1, as_lists(PRICES))]
+
+
 @pytest.mark.parametrize(
     "point", [lambda row: "-", lambda row: f"{row}.", lambda row: str(row)], ids=["dash", "number", "line"]
 )
