@@ -15,6 +15,7 @@ import pypdfium2.raw as pdfium
 from retrieval.ingestion.parsing.pdf_accents import accented
 from retrieval.ingestion.parsing.pdf_bold import LONGEST
 from retrieval.ingestion.parsing.pdf_columns import Gap, in_columns
+from retrieval.ingestion.parsing.pdf_leftward import spelt
 from retrieval.ingestion.parsing.pdf_ligatures import parted
 from retrieval.ingestion.parsing.pdf_line import HYPHEN, Box, Line, middle_of, stands_beside, upright
 from retrieval.ingestion.parsing.pdf_ruled import ruled, words_of
@@ -78,6 +79,7 @@ def _tables(
     text: str = text_page.get_text_range()
     turned = _usual_turn(text_page, text)
     box_at = lambda place: _box(text_page, _index(text_page, place), turned)  # noqa: E731
+    text = spelt(text, box_at)
     if cells:
         words = list(words_in(text, lambda place: cells.get(_content(text_page, place))))
         return tables_of(text, in_full_rows(words, box_at))
