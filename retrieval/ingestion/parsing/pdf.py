@@ -39,7 +39,6 @@ _BULLET = re.compile(
 _POINT = re.compile(r"[•▪◦‣·●○■□➢✓–\uf0b7\uf0a7]")
 _SIGN = re.compile(rf"^(?:{_POINT.pattern}\s*|o\s+(?=[A-Z]))")
 _NUMBER = re.compile(r"^\s*\d{1,5}\b|\b\d{1,5}\s*$")
-_DIGITS = re.compile(r"\d+")
 _OF_ALL = re.compile(r"\s*(?:/|\bof\b)\s*\d{1,5}\s*$", re.IGNORECASE)
 _PAGE_NUMBER = re.compile(r"^(?:page\s*)?[-–]?\s*\d{1,5}\s*(?:(?:of|/)\s*\d{1,5})?\s*[-–]?$", re.IGNORECASE)
 _JUNK_TITLE = re.compile(r"^(untitled|microsoft|document\d*|slide \d)|\.\w{2,5}$|^\W*$", re.IGNORECASE)
@@ -140,9 +139,10 @@ def _edges(lines: list[Line]) -> list[Line]:
 
 
 def _key(line: Line) -> str:
-    """The line without a page number before or after it; of a table without any number."""
+    """The line without a page number before or after it; of a table without that number wherever it stands, but with
+    all others, in which the pages of a form may differ."""
     if line.rows:
-        return _DIGITS.sub("", line.text)
+        return re.sub(rf"\b{line.page}\b", "", line.text, count=1)
     return _NUMBER.sub("", _OF_ALL.sub("", line.text))
 
 

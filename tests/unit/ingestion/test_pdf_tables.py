@@ -159,6 +159,27 @@ def test_a_table_that_goes_on_has_its_header_on_each_page():
     assert tables(document(first, again)) == [(1, as_lists(PRICES)), (2, as_lists([PRICES[0], *more]))]
 
 
+def test_pages_of_the_same_form_keep_their_tables():
+    rooms = [
+        [("Room", "Guests", "A night"), ("Single", str(10 + month), f"{70 + month} EUR")]
+        for month in range(6)
+    ]
+    pages = [text(60, 750, "The rooms of this month.") + typed(rows) + rules(2) for rows in rooms]
+    assert tables(document(*pages)) == [(page, as_lists(rows)) for page, rows in enumerate(rooms, 1)]
+
+
+def test_a_table_with_the_number_of_the_page_at_its_top_is_no_text():
+    heads = [[("Rules of the house", f"Page {page} of 5"), ("Of May 1", "Nr. 20-11")] for page in range(1, 6)]
+    towns = ("Bonn", "Mainz", "Trier", "Essen", "Ulm")
+    pages = [
+        typed(head, 760) + rules(2, 774, (55, 215, 375)) + text(60, 600, f"Our house in {town} has a garden.")
+        for head, town in zip(heads, towns, strict=True)
+    ]
+    assert [words for _, words in blocks(document(*pages))] == [
+        f"Our house in {town} has a garden." for town in towns
+    ]
+
+
 def tagged(rows: list[list[tuple[str, str, str]]], places: dict[str, tuple[int, int]]) -> bytes:
     """A table tagged as one: each cell's tag, attributes and text; `places` of the texts. Objects from 4 on: the tree,
     the table, its parents, the rows and then the cells."""
