@@ -132,6 +132,20 @@ def _headed(lines: list[Line], header: tuple[str, ...]) -> list[Line]:
     ):  # what is repeated on each page may be tagged as no part
         return lines
     table = lines[place]
+    if not above and _begins(table.rows):
+        return lines
     if table.rows[0] != header:
         table = replace(table, rows=(header, *table.rows))
     return [table, *lines[place + 1 :]]
+
+
+def _begins(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the first row is a header: words in each column, and below it in one of them numbers."""
+    first, *others = rows
+    if not all(first) or any(map(_has_digit, first)):
+        return False
+    return any(2 * sum(map(_has_digit, column)) > len(others) for column in zip(*others, strict=True))
+
+
+def _has_digit(cell: str) -> bool:
+    return any(map(str.isdigit, cell))

@@ -159,6 +159,13 @@ def test_a_table_that_goes_on_has_its_header_on_each_page():
     assert tables(document(first, again)) == [(1, as_lists(PRICES)), (2, as_lists([PRICES[0], *more]))]
 
 
+def test_another_table_at_the_top_of_the_next_page_keeps_its_own_header():
+    others = [("City", "People", "Rivers"), ("Bonn", "330,000", "1"), ("Mainz", "220,000", "2")]
+    first = text(60, 750, "These are the prices of the year.") + typed(PRICES) + rules(len(PRICES))
+    second = typed(others) + rules(len(others))
+    assert tables(document(first, second)) == [(1, as_lists(PRICES)), (2, as_lists(others))]
+
+
 def test_pages_of_the_same_form_keep_their_tables():
     rooms = [
         [("Room", "Guests", "A night"), ("Single", str(10 + month), f"{70 + month} EUR")]
