@@ -1,7 +1,7 @@
 """Tables of a PDF's page that neither tags nor rules show, by the spaces that go down between their columns."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
@@ -111,14 +111,29 @@ def _rows(lines: Sequence[Sequence[_Part]]) -> tuple[tuple[str, ...], ...]:
     several = sum(len(line) > 1 for line in lines)
     if len(columns) < 2 or several < max(_LEAST, _MOSTLY * len(lines)):
         return ()
-    rows = tuple(
-        tuple(" ".join(part.text for part in line if begin <= part.left <= end) for begin, end in columns)
+    rows = _under_heads(
+        [" ".join(part.text for part in line if begin <= part.left <= end) for begin, end in columns]
         for line in lines
     )
     filled = sum(map(bool, (cell for row in rows for cell in row)))
-    if filled < _FILLED * len(rows) * len(columns) or _is_list(rows) or not is_table(rows):
+    if filled < _FILLED * len(rows) * len(rows[0]) or _is_list(rows) or not is_table(rows):
         return ()
     return rows
+
+
+def _under_heads(rows: Iterable[list[str]]) -> tuple[tuple[str, ...], ...]:
+    """The rows, with a column that has nothing but its head as one with that beside it which has none: figures stand at
+    its right, and their head at its left."""
+    columns = list(zip(*rows, strict=True))
+    place = 0
+    while place + 1 < len(columns):
+        pair = columns[place : place + 2]
+        headed = [column for column in pair if column[0]]
+        if len(headed) == 1 and not any(headed[0][1:]):
+            columns[place : place + 2] = [tuple(one or other for one, other in zip(*pair, strict=True))]
+        else:
+            place += 1
+    return tuple(zip(*columns, strict=True))
 
 
 def _is_list(rows: Sequence[Sequence[str]]) -> bool:

@@ -133,6 +133,19 @@ def test_a_table_without_rules_keeps_empty_places():
     assert tables(document(typed(rows))) == [(1, as_lists(rows))]
 
 
+def test_figures_at_the_right_of_a_column_stand_under_its_head_at_the_left():
+    rows = [("Item", "Size", "Price", "Stock"), ("Crate", "S", "12.50", ""), ("Strap", "", "3.20", "120")]
+    rows += [("Pallet", "L", "22.00", "9")]
+    left, right = (60, 160, 260, 400), (60, 160, 320, 460)
+    page = "".join(
+        text(x, TOP - ROW * place, cell)
+        for place, row in enumerate(rows)
+        for x, cell in zip(right if place else left, row, strict=True)
+        if cell
+    )
+    assert tables(document(page)) == [(1, as_lists(rows))]
+
+
 def test_a_title_above_a_table_without_rules_is_not_in_it():
     page = text(60, 718, "ALL OUR SUMMER HOME PROGRAMMES NOW", size=14) + typed(PRICES)
     assert blocks(document(page))[0] == ("heading", "ALL OUR SUMMER HOME PROGRAMMES NOW")
