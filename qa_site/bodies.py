@@ -3,13 +3,20 @@
 What comes goes to Django as it came. Twisted alone would read a form into memory first, on the event loop: in that
 second and a half (a file of 45 MB, which takes 600 MB there) no answer of the process would go on. And what is far
 larger than any document is read to its end, for its sender hears nothing before that, but not kept: daphne holds the
-whole of it in memory before anybody is asked who sent it."""
+whole of it in memory before anybody is asked who sent it. So is what finds no room in the folder for temporary files:
+Twisted alone would break off the connection without a word."""
 
-from typing import Any
+from contextlib import suppress
+from io import BytesIO
+from typing import Any, BinaryIO
 
 import orjson
 from daphne import http_protocol
 from django.conf import settings
+
+from qa_site.uploads import refusal
+from retrieval.errors import NoRoom
+from retrieval.ingestion.storage import room
 
 BESIDE = 150
 """MB that a request may have more than the largest document: several small ones in one form, and what is a little too
@@ -21,9 +28,12 @@ def most() -> int:
 
 
 class Request(http_protocol.WebRequest):  # type: ignore[misc]
+    content: BinaryIO
+
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments, parsePOSTFormSubmission=False)
         self.received, self.most = 0, most()
+        self.no_room = ""
 
     def gotLength(self, length: int | None) -> None:
         super().gotLength(0 if length and length > self.most else length)
@@ -32,14 +42,30 @@ class Request(http_protocol.WebRequest):  # type: ignore[misc]
 
     def handleContentChunk(self, data: bytes) -> None:
         self.received += len(data)
-        if self.received <= self.most:
-            super().handleContentChunk(data)
-        elif self.content.tell():
-            self.content.seek(0)
-            self.content.truncate()
+        if self.received > self.most:
+            self._drop()
+        elif not self.no_room:
+            try:
+                with room("the body of a request"):
+                    super().handleContentChunk(data)
+                    self.content.flush()
+            except NoRoom as error:
+                self.no_room = str(error)
+                self._drop()
+
+    def _drop(self) -> None:
+        """What came so far."""
+        with suppress(OSError):  # to close it is to write what was held back
+            self.content.close()
+        self.content = BytesIO()
 
     def process(self) -> Any:
-        return self._refuse() if self.received > self.most else super().process()
+        if self.received > self.most:
+            message = f"The request is too large: a document may have {settings.MAX_DOCUMENT_MB} MB."
+            return self._refuse(413, orjson.dumps({"error": {"code": "too_large", "message": message}}))
+        if self.no_room:
+            return self._refuse(507, refusal(self.no_room))
+        return super().process()
 
     def handle_reply(self, message: dict[str, Any]) -> None:
         """Of what answers HEAD, daphne holds back the first piece alone: the others would be taken for the beginning of
@@ -48,11 +74,9 @@ class Request(http_protocol.WebRequest):  # type: ignore[misc]
             message = {**message, "body": b""}
         super().handle_reply(message)
 
-    def _refuse(self) -> None:
-        message = f"The request is too large: a document may have {settings.MAX_DOCUMENT_MB} MB."
-        body = orjson.dumps({"error": {"code": "too_large", "message": message}})
+    def _refuse(self, status: int, body: bytes) -> None:
         headers = [(b"Content-Type", b"application/json"), (b"Content-Length", str(len(body)).encode())]
-        self.handle_reply({"type": "http.response.start", "status": 413, "headers": headers})
+        self.handle_reply({"type": "http.response.start", "status": status, "headers": headers})
         self.handle_reply({"type": "http.response.body", "body": body})
 
 
