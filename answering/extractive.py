@@ -12,14 +12,13 @@ from itertools import groupby, pairwise
 from answering.citations import uncited
 from answering.shortening import shortened
 from retrieval.passages import Passage
-from retrieval.sentences import Context, score_sentences
+from retrieval.sentences import HEADS, Context, score_sentences
 
 LEAD_IN = "The documents say:"
 HEADING_WORDS = 6  # a line of so few words that no stop ends is a heading
 LONGEST = 420  # characters of one quoted sentence
 WORTH = 0.5  # of the best sentence's score: what is weaker is not quoted
 STRONG = 0.7  # of the best sentence's score: of what is weaker only one is quoted, after the best
-HEADS = 0.6  # of the score of a table's heads that each of its rows gets: they say what its figures are
 
 _ITEM = re.compile(r"^\s*(?:[-*+•–]|\d{1,3}[.)]|[a-zA-Z][.)])\s+")
 _RULE = re.compile(r"^\s*\|?[\s:|-]+\|?\s*$")

@@ -6,10 +6,10 @@ sentence that names the subject), and more in a passage that is worth more itsel
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, groupby
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +39,7 @@ LEAST_WORTH = 0.1  # of the best passage's, that any other's is taken for
 OPENING = 0.1  # of the best score, that a passage's first sentence gets: it says what the passage is of
 SHORT = 1200  # characters of all passages together that need no trimming
 GAP = "…"
+HEADS = 0.6  # of the score of a table's heads that its rows get: they say what its figures are
 MARKED, MOST_MARKED = 2, 4  # sentences marked in any case; and where further ones are strong
 STRONG = 0.5  # of the best score, that makes a further sentence worth marking
 
@@ -232,12 +233,26 @@ def marks(
     """For each text the character ranges of the sentences that answer best: over all texts at most `most`, more than
     MARKED only where they are strong."""
     marked: list[list[tuple[int, int]]] = [[] for _ in texts]
-    scored = [sentence for sentence in score_sentences(question, texts, context) if sentence.score > 0]
-    scored.sort(key=lambda sentence: -sentence.score)
+    found = _with_heads(score_sentences(question, texts, context), texts)
+    scored = sorted((one for one in found if one.score > 0), key=lambda sentence: -sentence.score)
     for place, sentence in enumerate(scored[:most]):
         if place < MARKED or sentence.score >= STRONG * scored[0].score:
             marked[sentence.passage].append((sentence.start, sentence.end))
     return [sorted(ranges) for ranges in marked]
+
+
+def _with_heads(sentences: Sequence[Sentence], texts: Sequence[str]) -> Iterator[Sentence]:
+    """The sentences; the rows of a table that stand out from its others get of what its heads are worth."""
+    for _, found in groupby(
+        sentences, lambda one: (one.passage, texts[one.passage].startswith("|", one.start))
+    ):
+        head, *rows = found
+        best = max((row.score for row in rows), default=0.0)
+        told = [row for row in rows if row.score >= STRONG * best > 0]
+        is_table = texts[head.passage].startswith("|", head.start) and len(told) <= MARKED
+        yield head
+        for row in rows:
+            yield replace(row, score=row.score + HEADS * head.score) if is_table and row in told else row
 
 
 def trim(question: str, texts: Sequence[str], context: Context = NOTHING, *, share: float = 0.6) -> list[str]:

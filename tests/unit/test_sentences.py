@@ -74,6 +74,27 @@ def test_marks_are_few_and_hold_the_answer():
     assert any("25 days" in HANDBOOK[start:end] for start, end in marked[1])
 
 
+LIMITS = """They hold from 1 March on.
+
+| City | Hotel limit |
+| --- | --- |
+| Oslo | 110 EUR |
+| Porto | 117 EUR |
+| Lyon | 138 EUR |
+| Graz | 145 EUR |"""
+
+
+def test_the_row_of_a_table_that_answers_is_marked_with_its_heads():
+    marked = marks("hotel limit Lyon", [LIMITS])
+    said = [LIMITS[start:end] for start, end in marked[0]]
+    assert said[-2:] == ["| City | Hotel limit |", "| Lyon | 138 EUR |"]
+
+
+def test_rows_that_are_alike_are_not_marked_for_their_heads():
+    marked = marks("hotel limit in EUR", [LIMITS])
+    assert not any("EUR" in LIMITS[start:end] for start, end in marked[0])
+
+
 def test_nothing_is_marked_where_nothing_matches():
     assert marks("zebra", [HANDBOOK, ""]) == [[], []]
 
