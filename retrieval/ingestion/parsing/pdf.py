@@ -96,15 +96,24 @@ def _recognised(
 
 def _without_repeats(pages: Sequence[list[Line]]) -> list[list[Line]]:
     """The pages without headers, footers and page numbers: what stands at the edge of most pages, and what stands first
-    or last on a few of them with the number of the page."""
+    or last on a few of them with the number of the page. A long table among these stays where it stands first: it
+    may say what is said nowhere else, such as what signs mean."""
     full = [lines for lines in pages if lines]
     seen = Counter(key for lines in full for key in {_key(line) for line in _edges(lines)})
     often = {key for key, times in seen.items() if len(full) >= 4 and times > 0.5 * len(full)}
     often |= _running_heads(full)
-    return [
-        [line for n, line in enumerate(lines) if not (_at_edge(n, lines) and _repeated(line, often))]
-        for lines in pages
-    ]
+    told: set[str] = set()
+    return [list(_without(lines, often, told)) for lines in pages]
+
+
+def _without(lines: list[Line], often: set[str], told: set[str]) -> Iterator[Line]:
+    """A page's lines without what is there `often`, but for long tables that are not `told` yet."""
+    for place, line in enumerate(lines):
+        if not (_at_edge(place, lines) and _repeated(line, often)):
+            yield line
+        elif len(line.rows) > _EDGE and (key := _key(line)) not in told:
+            told.add(key)
+            yield line
 
 
 def _running_heads(pages: Sequence[list[Line]]) -> set[str]:

@@ -200,6 +200,15 @@ def test_a_table_with_the_number_of_the_page_at_its_top_is_no_text():
     ]
 
 
+def test_a_long_table_at_the_foot_of_each_page_is_told_once():
+    signs = [("Sign", "Meaning"), ("A", "absent"), ("F", "on a free day"), ("H", "at home")]
+    foot = typed(signs, 300) + rules(len(signs), 314, (55, 215, 375))
+    pages = [
+        text(60, 600, f"In {month} all were here.") + foot for month in ("May", "June", "July", "August")
+    ]
+    assert tables(document(*pages)) == [(1, as_lists(signs))]
+
+
 def tagged(rows: list[list[tuple[str, str, str]]], places: dict[str, tuple[int, int]]) -> bytes:
     """A table tagged as one: each cell's tag, attributes and text; `places` of the texts. Objects from 4 on: the tree,
     the table, its parents, the rows and then the cells."""
