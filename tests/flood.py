@@ -1,5 +1,5 @@
 """An ASGI application that sends without end and reads as it is told, behind the server that web processes run. Its
-address is the first line that it says; GET / tells what it has sent and received.
+address is the first line that it says; GET / tells how many bytes it has sent and how many readers are gone.
 
 `python -m tests.flood NAME`, where NAME is `impatient` for a server that gives up its readers at once."""
 
@@ -10,12 +10,14 @@ import sys
 from typing import Any
 
 import daphne.server  # noqa: F401 - first: it sets up the event loop
+from twisted.internet import reactor
 
 from qa_site.flow import CommandLine, Server
 
-told = {"sent": 0, "received": 0, "gone": 0}
+told = {"sent": 0, "gone": 0}
 MUCH = "x" * 16_384
 MOST = 64 * 1024 * 1024
+LIFE = 60  # seconds: a test that waits for what does not come is told that nobody listens
 
 
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -53,5 +55,6 @@ if __name__ == "__main__":
     listener = socket.create_server(("127.0.0.1", 0))
     sys.stdout.write(f"{listener.getsockname()[1]}\n")
     sys.stdout.flush()
+    reactor.callLater(LIFE, reactor.stop)
     CommandLine.server_class = Impatient if "impatient" in sys.argv else Server
     CommandLine().run(["--fd", str(listener.fileno()), "--verbosity", "0", "tests.flood:application"])
