@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import neg
 from typing import NamedTuple
 
 import pypdfium2
@@ -50,7 +51,7 @@ class Grid:
     def place(self, x: float, y: float) -> tuple[int, int] | None:
         if not (self.down[0] <= x < self.down[-1] and self.across[-1] < y <= self.across[0]):
             return None
-        row = bisect_right([-height for height in self.across], -y) - 1
+        row = bisect_right(self.across, -y, key=neg) - 1
         return self.anchors.get((row, bisect_right(self.down, x) - 1))
 
 
@@ -207,15 +208,16 @@ def _grid(across: Sequence[Rule], down: Sequence[Rule]) -> Grid | None:
     rows, columns = len(heights) - 1, len(places) - 1
     if min(rows, columns) < _LEAST or rows * columns > _MOST_PLACES:
         return None
+    above, before = [_at(height, across) for height in heights], [_at(place, down) for place in places]
     anchors: dict[tuple[int, int], tuple[int, int]] = {}
     for row in range(rows):
         middle = (heights[row] + heights[row + 1]) / 2
         for column in range(columns):
             centre = (places[column] + places[column + 1]) / 2
             anchor = (row, column)
-            if column and not _parts(down, places[column], middle):
+            if column and not _parts(before[column], middle):
                 anchor = anchors[row, column - 1]
-            elif row and not _parts(across, heights[row], centre):
+            elif row and not _parts(above[row], centre):
                 anchor = anchors[row - 1, column]
             anchors[row, column] = anchor
     return Grid(tuple(heights), tuple(places), anchors)
@@ -230,6 +232,10 @@ def _apart(places: Sequence[float]) -> list[float]:
     return kept
 
 
-def _parts(rules: Sequence[Rule], at: float, where: float) -> bool:
-    """Whether a rule that lies there goes past this point."""
-    return any(abs(rule.at - at) <= _NEAR and rule.begin <= where <= rule.end for rule in rules)
+def _at(place: float, rules: Sequence[Rule]) -> list[Rule]:
+    return [rule for rule in rules if abs(rule.at - place) <= _NEAR]
+
+
+def _parts(rules: Sequence[Rule], where: float) -> bool:
+    """Whether one of them goes past this point."""
+    return any(rule.begin <= where <= rule.end for rule in rules)
