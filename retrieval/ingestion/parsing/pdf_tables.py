@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import NamedTuple
 
+from retrieval.ingestion.headers import joined
 from retrieval.ingestion.parsing.pdf_line import Line
 
 _WORD = re.compile(r"\S+")
@@ -117,7 +118,7 @@ def continued(pages: Sequence[list[Line]]) -> list[list[Line]]:
     header: tuple[str, ...] = ()
     for lines in pages:
         page = _headed(lines, header) if header else lines
-        header = page[-1].rows[0] if page and page[-1].rows else ()
+        header = tuple(joined(page[-1].rows)[0]) if page and page[-1].rows else ()
         after.append(page)
     return after
 
@@ -134,7 +135,7 @@ def _headed(lines: list[Line], header: tuple[str, ...]) -> list[Line]:
     table = lines[place]
     if not above and _begins(table.rows):
         return lines
-    if table.rows[0] != header:
+    if tuple(joined(table.rows)[0]) != header:
         table = replace(table, rows=(header, *table.rows))
     return [table, *lines[place + 1 :]]
 

@@ -172,6 +172,18 @@ def test_a_table_that_goes_on_has_its_header_on_each_page():
     assert tables(document(first, again)) == [(1, as_lists(PRICES)), (2, as_lists([PRICES[0], *more]))]
 
 
+def test_a_header_of_two_rows_goes_on_as_one():
+    head = [("Weight", "Express", "", "Standard"), ("", "up to 5 kg", "more", "all")]
+    of_both = ["Weight", "Express, up to 5 kg", "Express, more", "Standard, all"]
+    towns = [("Bonn", "10", "20", "5"), ("Mainz", "11", "21", "6")]
+    others = [("Trier", "12", "22", "7"), ("Ulm", "13", "23", "8")]
+    down = (55, 215, 375, 495, 590)
+    first = text(60, 750, "What a parcel costs.") + typed(head + towns) + rules(4, down=down)
+    for second in (typed(others) + rules(2, down=down), typed(head + others) + rules(4, down=down)):
+        found = tables(document(first, second))
+        assert found == [(1, [of_both, *as_lists(towns)]), (2, [of_both, *as_lists(others)])]
+
+
 def test_another_table_at_the_top_of_the_next_page_keeps_its_own_header():
     others = [("City", "People", "Rivers"), ("Bonn", "330,000", "1"), ("Mainz", "220,000", "2")]
     first = text(60, 750, "These are the prices of the year.") + typed(PRICES) + rules(len(PRICES))
