@@ -74,6 +74,14 @@ class Request(http_protocol.WebRequest):  # type: ignore[misc]
             message = {**message, "body": b""}
         super().handle_reply(message)
 
+    def handle_exception(self, exception: BaseException) -> None:
+        """An answer that has begun can but break off. Daphne would begin another one, which fails, and with it the
+        round in which it forgets connections that are over: no other one would follow."""
+        if self._response_started and not self.finished:
+            self.transport.abortConnection()
+        else:
+            super().handle_exception(exception)
+
     def _refuse(self, status: int, body: bytes) -> None:
         headers = [(b"Content-Type", b"application/json"), (b"Content-Length", str(len(body)).encode())]
         self.handle_reply({"type": "http.response.start", "status": status, "headers": headers})
