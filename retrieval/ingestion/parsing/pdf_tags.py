@@ -136,5 +136,5 @@ def _number(element: object, name: bytes) -> int:
         attribute = pdfium.FPDF_StructElement_GetAttributeAtIndex(element, place)
         value = pdfium.FPDF_StructElement_Attr_GetValue(attribute, name) if attribute else None
         if value and pdfium.FPDF_StructElement_Attr_GetNumberValue(value, held):
-            return min(max(int(held.value), 1), _WIDEST)
+            return int(min(max(1.0, held.value), _WIDEST))  # it may be infinite, or no number
     return 1

@@ -275,6 +275,15 @@ def test_a_tagged_table_has_its_cells_wherever_they_are_drawn():
     ]
 
 
+def test_a_cell_over_more_columns_than_can_be_counted_is_read():
+    rows = [
+        [("TH", "", "City"), ("TH", f"/ColSpan {'9' * 60}", "A night")],
+        [("TD", "", "Bonn"), ("TD", "", "90 EUR")],
+    ]
+    places = {"City": (60, 690), "A night": (150, 690), "Bonn": (60, 660), "90 EUR": (150, 660)}
+    assert tables(tagged(rows, places)) == [(1, [["City", "A night"], ["Bonn", "90 EUR"]])]
+
+
 def test_cells_of_a_tagged_row_without_its_empty_ones_stay_in_their_columns():
     rows = [
         [("TH", "", "Country"), ("TH", "", "Annual leave"), ("TH", "", "Sick leave"), ("TH", "", "Unpaid")],
