@@ -277,7 +277,7 @@ def test_a_tagged_table_has_its_cells_wherever_they_are_drawn():
 
 def test_a_cell_over_more_columns_than_can_be_counted_is_read():
     rows = [
-        [("TH", "", "City"), ("TH", f"/ColSpan {'9' * 60}", "A night")],
+        [("TH", "", "City"), ("TH", f"/ColSpan {'9' * 60}.0", "A night")],
         [("TD", "", "Bonn"), ("TD", "", "90 EUR")],
     ]
     places = {"City": (60, 690), "A night": (150, 690), "Bonn": (60, 660), "90 EUR": (150, 660)}
