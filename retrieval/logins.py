@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
@@ -23,7 +23,15 @@ def logged_in(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         if request.method != "POST":
             return redirect_to_login(request.get_full_path())
         messages.warning(request, UNDONE)
-        came = urlsplit(request.headers.get("Referer", ""))
+        came = came_from(request)
         return redirect_to_login(came._replace(scheme="", netloc="", fragment="").geturl() or "/")
 
     return checked
+
+
+def came_from(request: HttpRequest) -> SplitResult:
+    """The page with the button that was pressed; empty where the request names none."""
+    try:
+        return urlsplit(request.headers.get("Referer", ""))
+    except ValueError:  # no address, as http://[
+        return urlsplit("")

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.contrib import messages
@@ -23,7 +22,7 @@ from retrieval.errors import CollectionGone
 from retrieval.finding import STATES, wanted
 from retrieval.forms import CollectionForm, MoveForm, ReplaceForm, UploadForm
 from retrieval.ingestion import storage
-from retrieval.logins import logged_in
+from retrieval.logins import came_from, logged_in
 from retrieval.models import Chunk, Collection, Document
 from retrieval.rendering import to_html
 from retrieval.states import REFUSED, document_state, said
@@ -164,7 +163,7 @@ def _to_library(collection: Collection) -> HttpResponse:
 
 def _back(request: HttpRequest, collection: Collection) -> HttpResponse:
     """To the list as it was when the button was pressed: a later page of it, or what was looked for."""
-    came = urlsplit(request.headers.get("Referer", ""))
+    came = came_from(request)
     if came.path == reverse("library") and came.query:
         return redirect(f"{came.path}?{came.query}")
     return _to_library(collection)
