@@ -99,7 +99,7 @@ def _without_repeats(pages: Sequence[list[Line]]) -> list[list[Line]]:
     or last on a few of them with the number of the page. A long table among these stays where it stands first: it
     may say what is said nowhere else, such as what signs mean."""
     full = [lines for lines in pages if lines]
-    seen = Counter(key for lines in full for key in {_key(line) for line in _edges(lines)})
+    seen = Counter(key for lines in full for key in {_key(lines[place]) for place in _edges(lines)})
     often = {key for key, times in seen.items() if len(full) >= 4 and times > 0.5 * len(full)}
     often |= _running_heads(full)
     told: set[str] = set()
@@ -108,8 +108,9 @@ def _without_repeats(pages: Sequence[list[Line]]) -> list[list[Line]]:
 
 def _without(lines: list[Line], often: set[str], told: set[str]) -> Iterator[Line]:
     """A page's lines without what is there `often`, but for long tables that are not `told` yet."""
+    edges = _edges(lines)
     for place, line in enumerate(lines):
-        if not (_at_edge(place, lines) and _repeated(line, often)):
+        if not (place in edges and _repeated(line, often)):
             yield line
         elif len(line.rows) > _EDGE and (key := _key(line)) not in told:
             told.add(key)
@@ -138,13 +139,11 @@ def _ahead(line: Line) -> set[int]:
     return {int(number) - line.page for number in numbers}
 
 
-def _at_edge(place: int, lines: list[Line]) -> bool:
-    edge = min(_EDGE, max(1, len(lines) // 3))
-    return place < edge or place >= len(lines) - edge
-
-
-def _edges(lines: list[Line]) -> list[Line]:
-    return [line for place, line in enumerate(lines) if _at_edge(place, lines)]
+def _edges(lines: list[Line]) -> set[int]:
+    """The places of the lines at a page's top and foot; a table is as high as its rows."""
+    high = sum(max(1, len(line.rows)) for line in lines)
+    edge, count = min(_EDGE, max(1, high // 3)), len(lines)
+    return {place for place in range(count) if place < edge or place >= count - edge}
 
 
 def _key(line: Line) -> str:

@@ -184,6 +184,25 @@ def test_a_header_of_two_rows_goes_on_as_one():
         assert found == [(1, [of_both, *as_lists(towns)]), (2, [of_both, *as_lists(others)])]
 
 
+@pytest.mark.parametrize("drawn", [True, False])
+def test_a_table_goes_on_between_headers_and_footers(drawn):
+    pages = []
+    for page in range(1, 6):
+        rows = [(f"Plan {page}{row}", f"{page}{row} EUR", str(row)) for row in range(4)]
+        shown = [PRICES[0], *rows] if page == 1 else rows
+        pages.append(
+            text(60, 780, "Hansa Works")
+            + text(60, 765, "Prices of the year")
+            + typed(shown)
+            + (rules(len(shown)) if drawn else "")
+            + text(60, 60, "For our own staff")
+            + text(60, 45, f"Page {page} of 5")
+        )
+    found = tables(document(*pages))
+    assert [rows[0] for _, rows in found] == [list(PRICES[0])] * 5
+    assert [kind for kind, _ in blocks(document(*pages))] == [TABLE] * 5
+
+
 def test_another_table_at_the_top_of_the_next_page_keeps_its_own_header():
     others = [("City", "People", "Rivers"), ("Bonn", "330,000", "1"), ("Mainz", "220,000", "2")]
     first = text(60, 750, "These are the prices of the year.") + typed(PRICES) + rules(len(PRICES))
