@@ -11,6 +11,7 @@ from retrieval.ingestion.headers import joined
 from retrieval.ingestion.parsing.pdf_line import Line
 
 _WORD = re.compile(r"\S+")
+_DIGITS = re.compile(r"\d+")
 _LONGEST = 1500  # characters of a cell: more is a page that was put into a table
 
 
@@ -113,14 +114,25 @@ def with_tables(lines: Sequence[Line], tables: Sequence[Line]) -> list[Line]:
 
 
 def continued(pages: Sequence[list[Line]]) -> list[list[Line]]:
-    """The pages with the header of a table in each page that it goes on in."""
+    """The pages with the header of a table in each page that it goes on in, between the lines that stand at the top and
+    at the foot of both."""
     after: list[list[Line]] = []
-    header: tuple[str, ...] = ()
+    before: list[Line] = []
     for lines in pages:
-        page = _headed(lines, header) if header else lines
-        header = tuple(joined(page[-1].rows)[0]) if page and page[-1].rows else ()
-        after.append(page)
+        top, foot = _alike(before, lines), _alike(before[::-1], lines[::-1])
+        above = before[: len(before) - foot]
+        header = tuple(joined(above[-1].rows)[0]) if above and above[-1].rows else ()
+        before = [*lines[:top], *_headed(lines[top:], header)] if header else lines
+        after.append(before)
     return after
+
+
+def _alike(one: Sequence[Line], other: Sequence[Line]) -> int:
+    """How many lines both begin with, but for their numbers; a table is none of these."""
+    for place, (line, twin) in enumerate(zip(one, other, strict=False)):
+        if line.rows or _DIGITS.sub("", line.text) != _DIGITS.sub("", twin.text):
+            return place
+    return min(len(one), len(other))
 
 
 def _headed(lines: list[Line], header: tuple[str, ...]) -> list[Line]:

@@ -185,9 +185,10 @@ def test_a_header_of_two_rows_goes_on_as_one():
 
 
 @pytest.mark.parametrize("drawn", [True, False])
-def test_a_table_goes_on_between_headers_and_footers(drawn):
+@pytest.mark.parametrize("count", [2, 5])
+def test_a_table_goes_on_between_headers_and_footers(drawn, count):
     pages = []
-    for page in range(1, 6):
+    for page in range(1, count + 1):
         rows = [(f"Plan {page}{row}", f"{page}{row} EUR", str(row)) for row in range(4)]
         shown = [PRICES[0], *rows] if page == 1 else rows
         pages.append(
@@ -196,11 +197,12 @@ def test_a_table_goes_on_between_headers_and_footers(drawn):
             + typed(shown)
             + (rules(len(shown)) if drawn else "")
             + text(60, 60, "For our own staff")
-            + text(60, 45, f"Page {page} of 5")
+            + text(60, 45, f"Page {page} of {count}")
         )
     found = tables(document(*pages))
-    assert [rows[0] for _, rows in found] == [list(PRICES[0])] * 5
-    assert [kind for kind, _ in blocks(document(*pages))] == [TABLE] * 5
+    assert [rows[0] for _, rows in found] == [list(PRICES[0])] * count
+    if count > 2:  # of two pages nobody can tell
+        assert [kind for kind, _ in blocks(document(*pages))] == [TABLE] * count
 
 
 def test_another_table_at_the_top_of_the_next_page_keeps_its_own_header():
