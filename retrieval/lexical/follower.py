@@ -82,7 +82,7 @@ class Follower:
         self._state: State | None = None
         self._stamp: tuple[int, int] | None = None
         self._seen: set[int] = set()
-        self._pruned_at = 0.0
+        self._pruned_at = -PRUNE_EVERY
         self._thread = threading.Thread(target=self._run, name="lexical-follower", daemon=True)
 
     @property

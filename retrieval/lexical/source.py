@@ -36,7 +36,13 @@ IDENTITY = """
     SELECT system_identifier || '/' || (SELECT oid FROM pg_database WHERE datname = current_database())
     FROM pg_control_system()
 """
-PRUNE = "DELETE FROM retrieval_change WHERE created_at < now() - make_interval(days => %s)"
+PRUNE = """
+    DELETE FROM retrieval_change
+    WHERE created_at < now() - make_interval(days => %s)
+       OR transaction >= pg_snapshot_xmax(pg_current_snapshot())
+"""
+"""Also what no transaction of this server has written yet: it came with a backup from one that was further on, and
+would be read at every look until this one is as far."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ import pytest
 from retrieval.access import AccessScope
 from retrieval.lexical.follower import Follower
 from retrieval.lexical.home import Home
+from retrieval.lexical.source import Source
 from retrieval.models import Chunk, Collection, Document
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -372,9 +373,28 @@ def test_the_age_of_a_change_is_told_and_then_none(database, follow, collection)
     assert follower.wait_for(lambda: ages[-1] == 0, WAIT)
 
 
+def test_what_a_backup_brings_from_a_server_that_was_further_on_is_not_read_again_and_again(
+    database, database_url
+):
+    with database.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO retrieval_change (document_id, transaction) SELECT %s,"
+            " (pg_snapshot_xmax(pg_current_snapshot())::text::bigint + 1000000)::text::xid8",
+            (ahead := str(uuid4()),),
+        )
+        changed(cursor, own := str(uuid4()))
+    with Source(database_url) as source:
+        source.prune()
+        changes, _ = source.changes(0)
+    documents = {change.document for change in changes}
+    assert own in documents
+    assert ahead not in documents
+
+
 def test_an_ordinary_user_of_postgres_may_ask_what_the_source_asks(database):
     asked = "SELECT has_function_privilege('public', %s, 'execute')"
-    for function in ("pg_control_system()", "pg_snapshot_xmin(pg_snapshot)", "pg_current_snapshot()"):
+    snapshots = "pg_snapshot_xmin(pg_snapshot)", "pg_snapshot_xmax(pg_snapshot)", "pg_current_snapshot()"
+    for function in ("pg_control_system()", *snapshots):
         assert database.execute(asked, (function,)).fetchone() == (True,)
 
 
