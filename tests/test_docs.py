@@ -10,6 +10,8 @@ from prometheus_client import REGISTRY
 from answering import metrics as answering_metrics
 from answering.budgets import Budgets
 from answering.stages import NOTICES
+from qa_site.account import Account
+from qa_site.bundled import Postgres, Site, postgres_programs
 from retrieval import metrics as retrieval_metrics
 from retrieval.ingestion import storage
 
@@ -133,3 +135,9 @@ def test_the_folder_of_originals_is_the_one_to_back_up():
     folder = storage.path_of("0" * 64).parents[1].name
     (backup,) = (line for line in page("configuration.md").splitlines() if line.startswith("A backup is"))
     assert f"`DATA_DIR/{folder}`" in backup
+
+
+def test_the_programs_for_a_backup_are_where_it_is_documented():
+    (folder,) = re.findall(r"site-packages/(\S+/bin)\)", page("operating.md"))
+    assert postgres_programs().parts[-3:] == Path(folder).parts
+    assert f"`{Postgres(Site(ROOT, ROOT, Account(0, 0, switch=False))).folder.name}`" in page("operating.md")
