@@ -80,9 +80,16 @@ def _is_uuid(value: Any) -> bool:
 
 def withheld(run: Run, state: Standing) -> bool:
     """Whether the answer of `run` must not be shown: the model read a passage now kept from the reader,
-    or the answer cites one that was deleted."""
+    or the answer rests on one that was deleted."""
     gone = {passage["n"] for passage in run.citations if not state.shows(passage)}
-    return any(state.forbids(passage) for passage in run.citations) or not gone.isdisjoint(run.cited)
+    return any(state.forbids(passage) for passage in run.citations) or not gone.isdisjoint(rests_on(run))
+
+
+def rests_on(run: Run) -> set[int]:
+    """The numbers that the answer cites. One that was stopped before its first citation may rest on any of them."""
+    if run.cited or run.finish == "refused":
+        return set(run.cited)
+    return {passage["n"] for passage in run.citations}
 
 
 def shown(run: Run, state: Standing) -> dict[str, Any]:

@@ -153,8 +153,17 @@ def test_a_deleted_document_takes_the_answer_that_cites_it_along(browser, conver
     assert SECRET not in browser.get(address(conversation)).content.decode()
 
 
+def test_a_deleted_document_takes_an_answer_along_that_was_stopped_before_it_cited(
+    browser, conversation, run, document
+):
+    Run.objects.filter(id=run.id).update(cited=[], finish="stopped")
+    document.delete()
+    assert SECRET not in browser.get(address(conversation)).content.decode()
+
+
 def test_a_deleted_document_that_was_not_cited_leaves_the_answer(browser, conversation, run, document):
-    Run.objects.filter(id=run.id).update(cited=[], answer="It does not say.", html="<p>It does not say.</p>")
+    said = {"answer": "It does not say.", "html": "<p>It does not say.</p>"}
+    Run.objects.filter(id=run.id).update(cited=[], finish="refused", **said)
     document.delete()
     shown = browser.get(address(conversation)).context["page"]["runs"][0]
     assert shown["html"] == "<p>It does not say.</p>"
