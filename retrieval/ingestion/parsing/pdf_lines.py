@@ -18,6 +18,7 @@ from retrieval.ingestion.parsing.pdf_columns import Gap, in_columns
 from retrieval.ingestion.parsing.pdf_leftward import spelt
 from retrieval.ingestion.parsing.pdf_ligatures import parted
 from retrieval.ingestion.parsing.pdf_line import HYPHEN, Box, Line, middle_of, stands_beside, upright
+from retrieval.ingestion.parsing.pdf_lined import lined, stacks
 from retrieval.ingestion.parsing.pdf_ruled import ruled, words_of
 from retrieval.ingestion.parsing.pdf_short_rows import in_columns as in_full_rows
 from retrieval.ingestion.parsing.pdf_spaced import in_rows
@@ -83,7 +84,8 @@ def _tables(
     if cells:
         words = list(words_in(text, lambda place: cells.get(_content(text_page, place))))
         return tables_of(text, in_full_rows(words, box_at))
-    grids = ruled(page, lambda left, right, bottom, top: upright(left, right, bottom, top, turned))
+    grids, lines = ruled(page, lambda left, right, bottom, top: upright(left, right, bottom, top, turned))
+    grids += lined(text, stacks(lines), box_at)
     return tables_of(text, words_of(text, grids, box_at) if grids else ())
 
 

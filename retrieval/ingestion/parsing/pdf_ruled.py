@@ -82,13 +82,16 @@ def _cell_of(grids: Sequence[Grid], box: Box) -> Cell | None:
     return None
 
 
-def ruled(page: pypdfium2.PdfPage, turn: Turn) -> tuple[Grid, ...]:
-    """What is drawn on the page like a table: at least two rows and two columns."""
+def ruled(page: pypdfium2.PdfPage, turn: Turn) -> tuple[list[Grid], list[Rule]]:
+    """What is drawn on the page like a table, with at least two rows and two columns; and lines across that touch
+    none down."""
     across, down = map(_merged, _rules(page, turn))
-    if len(across) < _LEAST or not down or len(across) + len(down) > _MOST_RULES:
-        return ()
-    grids = (_grid(*group) for group in _joined(across, down))
-    return tuple(grid for grid in grids if grid)
+    if not _LEAST <= len(across) <= _MOST_RULES - len(down):
+        return [], []
+    groups = list(_joined(across, down))
+    grids = (_grid(*group) for group in groups if group[1])
+    alone = [rule for rows, columns in groups if not columns for rule in rows]
+    return [grid for grid in grids if grid], alone
 
 
 def _rules(page: pypdfium2.PdfPage, turn: Turn) -> tuple[list[Rule], list[Rule]]:

@@ -152,6 +152,51 @@ def test_a_title_above_a_table_without_rules_is_not_in_it():
     assert tables(document(page)) == [(1, as_lists(PRICES))]
 
 
+def across(*heights: int) -> str:
+    return "".join(f"55 {y} m 495 {y} l S\n" for y in heights)
+
+
+def test_lines_between_rows_alone_part_rows_whose_cells_go_over_two_lines():
+    page = (
+        text(60, 700, "Level")
+        + text(220, 706, "First response")
+        + text(220, 694, "time")
+        + text(380, 700, "Who")
+    )
+    for place, wide in enumerate(["All is down for", "One is slow for"]):
+        top = 670 - 30 * place
+        page += text(60, top, f"S{place}") + text(220, top + 6, wide) + text(220, top - 6, "a whole region")
+        page += text(380, top, "On call")
+    prose = text(
+        55, 740, "The table says how soon somebody looks into what does not work, and who it is then."
+    )
+    wanted = [
+        ["Level", "First response time", "Who"],
+        ["S0", "All is down for a whole region", "On call"],
+        ["S1", "One is slow for a whole region", "On call"],
+    ]
+    assert tables(document(prose + page + across(688, 656, 626))) == [(1, wanted)]
+    assert tables(document(prose + page + across(718, 688, 656, 626))) == [(1, wanted)]
+
+
+def test_three_lines_part_a_header_from_rows_and_these_by_what_stands_first():
+    page = text(60, 700, "Plan") + text(220, 700, "What it is for")
+    page += text(60, 675, "Small") + text(220, 675, "Offices of one town,") + text(220, 663, "and schools")
+    page += text(60, 645, "Large") + text(220, 645, "All others")
+    wanted = [
+        ["Plan", "What it is for"],
+        ["Small", "Offices of one town, and schools"],
+        ["Large", "All others"],
+    ]
+    assert tables(document(page + across(714, 690, 635))) == [(1, wanted)]
+
+
+def test_paragraphs_between_lines_are_no_table():
+    prose = "Hotels cost 140 EUR at most in every city of the land, and trains are booked in second class."
+    page = "".join(text(60, 700 - 30 * place, prose) for place in range(3)) + across(715, 685, 655, 625)
+    assert tables(document(page)) == []
+
+
 @pytest.mark.parametrize(
     "point", [lambda row: "-", lambda row: f"{row}.", lambda row: str(row)], ids=["dash", "number", "line"]
 )
