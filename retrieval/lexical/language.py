@@ -83,6 +83,7 @@ def guessed(text: str) -> str:
             small.setdefault(code, Counter())[word] = count
     if not small:
         return DEFAULT
+    # The last of equals: a text that is Danish has words that Norwegian has not, and seldom the other way round.
     likely = max(reversed(small), key=lambda code: (small[code].total(), code == DEFAULT))
     counted = small[likely].total()
     english = sum(count for word, count in small.get(DEFAULT, {}).items() if word in _english_alone())

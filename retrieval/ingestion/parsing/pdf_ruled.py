@@ -24,6 +24,8 @@ _THIN = 2.5  # points: what is not thicker is a rule
 _SHORTEST = 5.0
 _WIDE = 1.0  # of a character's height: a space between columns
 _SET_IN_COLUMNS = 3  # such spaces in a cell
+_FEW_ROWS, _LINES = 3, 3  # of a grid, and in a cell of it, where lines part columns alone
+_FULL = 0.75  # of its column's width: what running text fills
 _NEAR = 2.5  # between rules that are one, or that touch
 
 
@@ -70,7 +72,31 @@ def words_of(text: str, grids: Sequence[Grid], box_at: Callable[[int], Box]) -> 
             left, right = box(before.end - 1), box(after.begin)
             parted[before.cell] += right.left - left.right > _WIDE * (right.top - right.bottom)
     frames = {cell.table for cell, times in parted.items() if times >= _SET_IN_COLUMNS}
+    frames |= {table for table, grid in enumerate(grids) if _holds_rows(table, grid, words, box)}
     return [word for word in words if word.cell.table not in frames]
+
+
+def _holds_rows(table: int, grid: Grid, words: Sequence[Word], box: Callable[[int], Box]) -> bool:
+    """Whether no lines part the rows of a table, but its columns alone: some rows of the grid, and in one of them many
+    short lines, one below the other, in the first column and in others."""
+    if len(grid.across) > _FEW_ROWS + 1:
+        return False
+    ends: dict[Cell, dict[int, float]] = {}
+    for word in words:
+        if word.cell.table == table:
+            last = box(word.end - 1)
+            lines = ends.setdefault(word.cell, {})
+            height = round(last.bottom)
+            lines[height] = max(lines.get(height, 0.0), last.right)
+    full = grid.down[0] + _FULL * (grid.down[1] - grid.down[0])
+    several = Counter(cell.row for cell, lines in ends.items() if len(lines) >= _LINES)
+    return any(
+        cell.column == 0
+        and len(lines) >= _LINES
+        and several[cell.row] > 1
+        and 2 * sum(end > full for end in lines.values()) < len(lines)
+        for cell, lines in ends.items()
+    )
 
 
 def _cell_of(grids: Sequence[Grid], box: Box) -> Cell | None:

@@ -152,6 +152,12 @@ def test_a_title_above_a_table_without_rules_is_not_in_it():
     assert tables(document(page)) == [(1, as_lists(PRICES))]
 
 
+def test_rows_between_lines_down_alone_stay_rows():
+    rows = [("Pos", "What", "Price"), *((f"No. {n}", f"Chair {n}", f"{n}0 EUR") for n in range(1, 6))]
+    lines = across(714, 694, 590) + "".join(f"{x} 714 m {x} 590 l S\n" for x in (55, 215, 375, 495))
+    assert tables(document(typed(rows) + lines)) == [(1, as_lists(rows))]
+
+
 def across(*heights: int) -> str:
     return "".join(f"55 {y} m 495 {y} l S\n" for y in heights)
 
