@@ -6,9 +6,9 @@ from django.conf import settings
 from django.core.exceptions import TooManyFilesSent
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.middleware.csrf import REASON_BAD_ORIGIN
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
-from django.views.csrf import csrf_failure
 from django.views.decorators.csrf import requires_csrf_token
 from django.views.defaults import server_error
 
@@ -35,10 +35,15 @@ def _no_room(request: HttpRequest, reason: str) -> HttpResponse:
 
 
 def forged(request: HttpRequest, reason: str = "") -> HttpResponseBase:
-    """Of several tabs with the login page, all but the first that is sent have an old form, and nothing left to do."""
+    """Of several tabs with the login page, all but the first that is sent have an old form, and nothing left to do.
+    Behind a proxy that is not set up, every form is refused: then trying again is no advice."""
     if request.path == settings.LOGIN_URL and request.user.is_authenticated:
         return redirect(request.get_full_path())
-    return csrf_failure(request, reason)
+    page = request.headers.get("Origin", "")
+    addresses = None
+    if page != "null" and reason == REASON_BAD_ORIGIN % page:
+        addresses = {"page": page, "server": f"{request.scheme}://{request.get_host()}"}
+    return render(request, "403_csrf.html", {"addresses": addresses}, status=403)
 
 
 def failed(request: HttpRequest) -> HttpResponse:

@@ -50,3 +50,15 @@ def test_a_login_page_that_was_left_open_leads_on_once_one_is_logged_in(user):
     again = browser.post("/accounts/login/?next=/library/", form)
     assert browser.get(again["Location"])["Location"] == "/library/"
     assert browser.post("/accounts/logout/", form).status_code == 403
+
+
+@pytest.mark.expects_errors
+@pytest.mark.parametrize(
+    ("origin", "says"),
+    [("https://testserver", "HTTPS_ONLY=true"), ("null", "too old"), (None, "too old")],
+)
+def test_a_form_that_a_proxy_brings_says_what_the_proxy_lacks(origin, says):
+    browser = Client(enforce_csrf_checks=True)
+    refused = browser.post("/accounts/login/", headers={"Origin": origin} if origin else {})
+    assert refused.status_code == 403
+    assert says in refused.content.decode()
