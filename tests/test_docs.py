@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import REGISTRY
 
+from answering import api, events
 from answering import metrics as answering_metrics
 from answering.budgets import Budgets
 from answering.stages import NOTICES
@@ -141,3 +142,21 @@ def test_the_programs_for_a_backup_are_where_it_is_documented():
     (folder,) = re.findall(r"site-packages/(\S+/bin)\)", page("operating.md"))
     assert postgres_programs().parts[-3:] == Path(folder).parts
     assert f"`{Postgres(Site(ROOT, ROOT, Account(0, 0, switch=False))).folder.name}`" in page("operating.md")
+
+
+def calls() -> set[str]:
+    """As `POST ask`, with the parts of an address that vary by their last word."""
+    paths = api.build().get_openapi_schema(path_prefix="")["paths"]
+    named = {path: re.sub(r"\{(?:\w+_)?(\w+)\}", r"{\1}", path).lstrip("/") for path in paths}
+    return {f"{method.upper()} {named[path]}" for path, methods in paths.items() for method in methods}
+
+
+@pytest.mark.parametrize("call", sorted(calls()))
+def test_every_call_is_documented(call: str) -> None:
+    assert f"`{call}" in page("http.md")
+
+
+def test_the_frames_are_those_documented():
+    (table,) = re.findall(r"^## Frames$(.*?)^## ", page("http.md"), re.MULTILINE | re.DOTALL)
+    made = re.findall(r'Event\(\s*"(\w+)"', Path(events.__file__).read_text())
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == made
