@@ -2,7 +2,11 @@
 
 import json
 import re
+import shutil
+import subprocess
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 ALERTS = (ROOT / "deploy/prometheus/alerts.yml").read_text()
@@ -65,3 +69,17 @@ def test_the_compose_file_lets_its_own_parts_in_whatever_hosts_are_set():
     assert target
     assert set(hosts[1].split(",")) == {"127.0.0.1", target[1]}
     assert "http://127.0.0.1:8000/readyz" in COMPOSE
+
+
+PROMTOOL = shutil.which("promtool")
+
+
+@pytest.mark.skipif(not PROMTOOL, reason="no promtool on PATH (Debian: prometheus)")
+def test_the_alerts_go_off_when_they_should():
+    done = subprocess.run(
+        [str(PROMTOOL), "test", "rules", "alerts_test.yml"],
+        cwd=ROOT / "deploy/prometheus",
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
