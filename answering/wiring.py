@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 from django.conf import settings
 from psycopg_pool import PoolTimeout
@@ -31,7 +32,7 @@ from answering.runs import RunManager
 from answering.store import Ask, Pool, RunStore
 from answering.tracing import Tracing
 from answering.tracing import configured as configured_tracing
-from retrieval import reranking
+from retrieval import passages, reranking
 from retrieval.embeddings import Embedder
 from retrieval.lexical.follower import Follower
 from retrieval.lexical.search import LexicalSearch
@@ -156,7 +157,8 @@ async def build() -> Wiring:
         base.spare, model=base.embedder.name, dimensions=base.embedder.dimensions, read=POOLED
     )
     rankings = RankingCache(base.follower.revision_of, on_result=assembly.count_cache)
-    words, meaning = CachedLexical(searches, rankings), CachedVectors(vectors, rankings)
+    words = CachedLexical(searches, rankings)
+    meaning = CachedVectors(vectors, rankings, partial(passages.present, base.spare))
     embedder = CachedEmbedder(
         assembly.hedged(base.embedder, base.observer), base.redis, on_result=assembly.count_cache
     )

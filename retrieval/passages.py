@@ -20,6 +20,9 @@ _TABLES = """retrieval_chunk c
 LOAD_SQL = f"""
     SELECT {_COLUMNS} FROM {_TABLES} WHERE c.id = ANY ({{chunks}}) AND c.collection_id = ANY ({{collections}})
 """
+PRESENT_SQL = """
+    SELECT count(*) FROM retrieval_chunk WHERE id = ANY ({chunks}) AND collection_id = ANY ({collections})
+"""
 ALONG_SQL = f"""
     SELECT json_build_array({_COLUMNS})::text FROM {_TABLES}
     WHERE c.id = {{chunk}} AND c.collection_id = ANY ({{collections}})
@@ -133,3 +136,12 @@ async def load(
     allowed = database.numbers(sorted(scope.collection_ids))
     sql = LOAD_SQL.format(chunks=database.numbers(chunks), collections=allowed)
     return {row[0]: Passage(*row) for row in await database.fetch(pool, sql, timeout=timeout)}
+
+
+async def present(pool: database.Pool, chunks: Sequence[int], scope: AccessScope, timeout: float) -> int:
+    """How many of the chunks are there and within the scope. Raises VectorError."""
+    if not chunks or not scope:
+        return 0
+    allowed = database.numbers(sorted(scope.collection_ids))
+    sql = PRESENT_SQL.format(chunks=database.numbers(chunks), collections=allowed)
+    return int((await database.fetch(pool, sql, timeout=timeout))[0][0])

@@ -3,7 +3,8 @@
 A ranking is found again only under the same words, scope, leg and revision of what is in that scope: another reader's
 scope, a new document in it or a changed group is another key. What changes elsewhere is not, and cannot be told by the
 time that a search takes. It stays in the process: the search itself takes a millisecond
-or two."""
+or two. The revision is that of the index of words, which comes a moment after a change: so what is found again by
+meaning is looked at in Postgres, or a document just replaced would be found neither as it was nor as it is."""
 
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
@@ -24,8 +25,21 @@ TTL = 30.0
 HIT_BYTES = 120
 """A Hit with its two numbers and its place in a tuple, about."""
 
+LOOKED_AT = 16
+"""First hits of a vector search that are still to be there; what comes after them hardly gets into an answer."""
+
 Key = tuple[str, str, str, str, int]
 """Leg, what is searched for, scope, revision, k."""
+
+Still = Callable[[Ranking], Awaitable[bool]]
+"""Whether what a ranking found is still there."""
+
+Present = Callable[[Sequence[int], AccessScope, float], Awaitable[int]]
+"""How many of these chunks are in the scope now. The last is seconds."""
+
+
+async def _always(ranking: Ranking) -> bool:
+    return True
 
 
 class RankingCache:
@@ -54,14 +68,16 @@ class RankingCache:
         work: Callable[[Key], Awaitable[Ranking]],
         *,
         asked: bool,
+        still: Still = _always,
     ) -> Ranking:
         """The ranking kept, or that of `work`. `asked`: for a question and not ahead of one, so it is
-        counted."""
+        counted, and must be what is `still` there."""
         key = self._key(leg, what, scope, k)
         found = self._kept.get(key)
+        stale = found is not None and asked and not await still(found)
         if asked:
-            self._on_result("retrieval", "miss" if found is None else "hit")
-        if found is not None:
+            self._on_result("retrieval", "miss" if found is None else "stale" if stale else "hit")
+        if found is not None and not stale:
             return found
         ranking = await work(key)
         if not ranking.partial:  # it knew only some of the chunks
@@ -91,9 +107,10 @@ class CachedVectors:
     """A vector search that remembers. Equal ones at a time are made each: to share one takes three turns of the loop
     more, and everybody waits for it. Raises what the search raises."""
 
-    def __init__(self, vectors: Vectors, cache: RankingCache) -> None:
+    def __init__(self, vectors: Vectors, cache: RankingCache, present: Present) -> None:
         self._vectors = vectors
         self._cache = cache
+        self._present = present
 
     async def search(
         self,
@@ -107,4 +124,9 @@ class CachedVectors:
     ) -> Ranking:
         what = hashlib.blake2b(vector.tobytes(), digest_size=16).hexdigest()
         work = lambda key: self._vectors.search(vector, scope, k, timeout=timeout, near=near)  # noqa: E731
-        return await self._cache.search("vector", what, scope, k, work, asked=asked)
+
+        async def still(found: Ranking) -> bool:
+            first = found.chunks[:LOOKED_AT]
+            return await self._present(first, scope, timeout) == len(first)
+
+        return await self._cache.search("vector", what, scope, k, work, asked=asked, still=still)

@@ -22,8 +22,21 @@ from answering.stages import Question
 from answering.store import RunStore
 from answering.upstream import SimulatedUpstream
 from answering.wiring import build
+from retrieval import library
 from retrieval.access import NOTHING, AccessScope
-from tests.integration.asking import QUESTION, a_model, an_ask, frames_of, make_cast, of, process, text_of
+from retrieval.ingestion.indexing import index_document
+from retrieval.models import Document
+from tests.integration.asking import (
+    LEAVE,
+    QUESTION,
+    a_model,
+    an_ask,
+    frames_of,
+    make_cast,
+    of,
+    process,
+    text_of,
+)
 from tests.integration.logins import LOGGED_OUT
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -191,6 +204,26 @@ async def test_a_changed_document_is_never_answered_from_the_cache(cast, setting
         await asyncio.to_thread(built.follower.wait_for, lambda: built.follower.revision != revision, 20)
         frames = await frames_of(built, an_ask(cast.member))
     assert frames[-1]["finish"] == "complete"
+
+
+async def test_a_document_just_replaced_is_found_as_it_is_though_the_index_of_words_is_behind(
+    cast, settings, tmp_path
+):
+    def put_anew():
+        built.follower.stop()
+        document = Document.objects.get(name="leave.md")
+        library.replace(document, "leave.md", [LEAVE.replace("25 days", "28 days").encode()])
+        index_document(document.pk)
+
+    async with (
+        a_model() as model,
+        process(settings, tmp_path, model) as built,
+    ):
+        await frames_of(built, an_ask(cast.member))
+        await sync_to_async(put_anew)()
+        frames = await frames_of(built, an_ask(cast.member))
+    assert frames[-1]["finish"] == "complete"
+    assert "28 days" in of(frames, "citations")[-1]["passages"][0]["text"]
 
 
 async def test_a_reader_resumes_where_it_left(cast, settings, tmp_path):

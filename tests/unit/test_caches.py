@@ -54,6 +54,10 @@ class Searches:
         return Ranking("lexical", (Hit(len(self.calls), 1.0),), self.partial)
 
 
+async def all_there(chunks, scope, timeout):
+    return len(chunks)
+
+
 class BrokenRedis:
     """A Redis that refuses, or hangs, and counts how often it was tried."""
 
@@ -232,11 +236,25 @@ async def test_a_ranking_is_found_again_only_in_the_same_scope_and_revision():
 @autojump
 async def test_a_vector_search_is_remembered_by_its_vector():
     searches = Searches()
-    vectors = CachedVectors(searches, RankingCache(lambda scope: 1, on_result=lambda *row: None))
+    vectors = CachedVectors(searches, RankingCache(lambda scope: 1, on_result=lambda *row: None), all_there)
     one, other = np.ones(4, np.float32), np.zeros(4, np.float32)
     first = await vectors.search(one, OURS, 40, timeout=1)
     assert await vectors.search(one.copy(), OURS, 40, timeout=1) is first
     assert await vectors.search(other, OURS, 40, timeout=1) is not first
+
+
+@autojump
+async def test_a_vector_search_whose_chunks_are_gone_is_made_anew_for_a_question():
+    async def none_there(chunks, scope, timeout):
+        return 0
+
+    searches, told = Searches(), []
+    cache = RankingCache(lambda scope: 1, on_result=lambda *row: told.append(row[1]))
+    vectors, one = CachedVectors(searches, cache, none_there), np.ones(4, np.float32)
+    first = await vectors.search(one, OURS, 40, timeout=1)
+    assert await vectors.search(one, OURS, 40, timeout=1, asked=False) is first
+    assert await vectors.search(one, OURS, 40, timeout=1) is not first
+    assert told == ["miss", "stale"]
 
 
 @autojump
