@@ -10,6 +10,7 @@ const live = document.getElementById("live");
 
 const COUNT_PAUSE = 1500;
 const LOST = "It could not be sent: the connection broke off, or the server has no room for it. Try again.";
+const BARRED = "It is too large for a server on the way here. Tell an administrator: a proxy's limit is too low.";
 const LOGGED_OUT = "You have been logged out. Reload the page to log in again.";
 
 // ---- dialogs: each button opens one, which posts to the address of its row
@@ -210,7 +211,7 @@ function send({ file, item, bar, note }) {
         countSoon();
       } else {
         const loggedOut = request.responseURL.includes("/accounts/login/");
-        const lost = request.status ? "It could not be sent. Try again." : LOST;
+        const lost = { 0: LOST, 413: BARRED }[request.status] || "It could not be sent. Try again.";
         refuse(item, bar, note, loggedOut ? LOGGED_OUT : request.response?.error?.message || lost);
       }
       resolve();

@@ -185,6 +185,20 @@ def test_the_answer_is_read_out_once(page: Page):
     assert [text for text in said if text.startswith("Answer: ")] == said[-1:]
 
 
+def test_a_file_that_a_proxy_bars_says_so(browser, site, session_cookies):
+    """As nginx does by itself with more than 1 MB: a page, and not our JSON. Chromium notes it in the console, so
+    this is in a context that nobody listens to."""
+    barred = {"status": 413, "content_type": "text/html", "body": "<h1>413 Request Entity Too Large</h1>"}
+    context = browser.new_context(base_url=site)
+    context.add_cookies(session_cookies)
+    page = context.new_page()
+    page.route("**/library/upload/", lambda route: route.fulfill(**barred))
+    page.goto("/library/")
+    page.locator("#file").set_input_files({"name": "large.txt", "mimeType": "", "buffer": b"word " * 400_000})
+    expect(page.get_by_text("a proxy's limit is too low").first).to_be_visible()
+    context.close()
+
+
 def test_a_failed_document_with_a_long_name_is_not_cut_off_on_a_phone(page: Page):
     page.set_viewport_size(PHONE)
     page.goto("/library/")
