@@ -32,6 +32,13 @@ NOTICES = {
     "cache": "The answer cache could not be reached.",
 }
 
+WHOLE = "run"
+RUNGS = dict.fromkeys(
+    ["llm_hedged", "llm_fallback", "llm_continued", "provisional_extract", "similar_answer", "stream_cut"],
+    "generate",
+)
+"""The stage in which something is given up though it does not fail; what is not here is of the WHOLE run."""
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -95,10 +102,17 @@ class Run:
         self.marks.setdefault(name, self.elapsed())
 
     def give_up(self, code: str, message: str) -> None:
-        """Says, once, what was given up and why."""
-        if code not in self.degraded:
-            self.degraded.append(code)
-            self.send(events.notice(code, message))
+        """Says and counts, once, what was given up and why."""
+        if self._told(code, message):
+            metrics.degradations_total.labels(RUNGS.get(code, WHOLE), code).inc()
+
+    def _told(self, code: str, message: str) -> bool:
+        """Says it, where it was not said."""
+        if code in self.degraded:
+            return False
+        self.degraded.append(code)
+        self.send(events.notice(code, message))
+        return True
 
     async def stage(
         self,
@@ -154,7 +168,7 @@ class Run:
         self.record(name, begun, outcome)
         metrics.degradations_total.labels(name, outcome).inc()
         if not quiet:
-            self.give_up(f"{name}_{outcome}", NOTICES[name])
+            self._told(f"{name}_{outcome}", NOTICES[name])
         return fallback
 
 

@@ -12,6 +12,8 @@ from retrieval import metrics as library
     [
         ("qa_hedges_total", {"dependency": "never", "result": "won"}),
         ("qa_degradations_total", {"stage": "rerank", "reason": "shed"}),
+        ("qa_degradations_total", {"stage": "generate", "reason": "llm_fallback"}),
+        ("qa_degradations_total", {"stage": "run", "reason": "deadline"}),
         ("qa_cache_requests_total", {"cache": "answer", "result": "hit"}),
         ("qa_answers_total", {"route": "none", "finish": "error"}),
         ("qa_shed_total", {"priority": "follow_up"}),

@@ -2,8 +2,10 @@
 
 import asyncio
 import itertools
+from functools import partial
 
 import pytest
+from prometheus_client import REGISTRY
 
 from answering.budgets import Budgets
 from answering.engine import Engine
@@ -121,9 +123,16 @@ async def test_without_either_search_the_reader_is_told_to_try_again() -> None:
 
 @autojump
 async def test_a_slow_model_is_preceded_by_an_extract_that_it_replaces() -> None:
+    counted = partial(
+        REGISTRY.get_sample_value,
+        "qa_degradations_total",
+        {"stage": "generate", "reason": "provisional_extract"},
+    )
+    before = counted() or 0
     played = await play(Script(first_token=2.9), Budgets(usable=1.0))
     assert_well_formed(played)
     assert "provisional_extract" in played.last["degraded"]
+    assert counted() == before + 1
     assert played.record["usable_ms"] == pytest.approx(1000, rel=0.05)
     assert played.of("replace")
     assert played.text == "You get 21 days of annual leave [1]."
