@@ -91,9 +91,8 @@ class Dispatcher:
         UpstreamError."""
         request = anew(broken.request)
         other = self.other_than(broken.route)
-        if other is None or request.deadline.expired or (other is broken.route and not broken.cramped):
-            return None
-        if other in vain and other is not broken.route:
+        again = other is broken.route
+        if other is None or request.deadline.expired or (not broken.cramped if again else other in vain):
             return None
         if (slot := other.limiter.try_acquire(Priority.INTERACTIVE)) is None:
             return None

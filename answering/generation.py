@@ -110,10 +110,7 @@ class Generator:
         first = deadline.capped(first_token)
         request = Request(messages, deadline, first, first_token, token_gap, max_tokens, request_id)
         attempt, hedged = await self._dispatcher.begin(request, Priority.named(priority))
-        if hedged:
-            on_notice("llm_hedged", "The first model took its time; another one answered.")
-        elif attempt.route is not self._routes[0]:
-            on_notice("llm_fallback", "The first model is not available; another one answered.")
+        self._tell_who(attempt, hedged, on_notice)
         shown, vain = "", set[Route]()
         while True:
             before = shown
@@ -132,10 +129,7 @@ class Generator:
                 broken, cause = attempt, error
             finally:
                 await attempt.aclose()
-            if len(shown) > len(before):
-                vain.clear()
-            else:
-                vain.add(broken.route)
+            vain = set() if len(shown) > len(before) else vain | {broken.route}
             attempt = await self._instead_of(broken, shown, cause, vain)
             if shown:
                 on_notice("llm_continued", "The first model broke off; another one answered.")
@@ -161,6 +155,12 @@ class Generator:
 
     async def aclose(self) -> None:
         await self._dispatcher.aclose()
+
+    def _tell_who(self, attempt: Attempt, hedged: bool, on_notice: Callable[[str, str], None]) -> None:
+        if hedged:
+            on_notice("llm_hedged", "The first model took its time; another one answered.")
+        elif attempt.route is not self._routes[0]:
+            on_notice("llm_fallback", "The first model is not available; another one answered.")
 
     async def _instead_of(
         self, broken: Attempt, shown: str, cause: UpstreamError, vain: Set[Route]

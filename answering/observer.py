@@ -7,7 +7,7 @@ from typing import get_args
 from answering import metrics
 from answering.resilience.observing import HedgeResult, State
 from answering.resilience.shedding import Priority
-from answering.stages import NOTICES, RUNGS, WHOLE
+from answering.stages import NOTICES, RUNGS
 
 STATES = {"closed": 0, "half_open": 1, "open": 2}
 
@@ -41,8 +41,8 @@ def count_from_zero(dependencies: Iterable[str]) -> None:
         metrics.hedges_total.labels(dependency, result)
     for stage, reason in product(NOTICES, ("timeout", "open", "error", "shed")):
         metrics.degradations_total.labels(stage, reason)
-    for code in (*RUNGS, "deadline", "redis_unavailable"):
-        metrics.degradations_total.labels(RUNGS.get(code, WHOLE), code)
+    for code, stage in RUNGS.items():
+        metrics.degradations_total.labels(stage, code)
     for priority in Priority:
         metrics.shed_total.labels(priority.label)
     for cache, result in product(CACHES, ("hit", "miss", "stale", "error")):

@@ -32,12 +32,17 @@ NOTICES = {
     "cache": "The answer cache could not be reached.",
 }
 
-WHOLE = "run"
-RUNGS = dict.fromkeys(
-    ["llm_hedged", "llm_fallback", "llm_continued", "provisional_extract", "similar_answer", "stream_cut"],
-    "generate",
-)
-"""The stage in which something is given up though it does not fail; what is not here is of the WHOLE run."""
+RUNGS = {
+    "llm_hedged": "generate",
+    "llm_fallback": "generate",
+    "llm_continued": "generate",
+    "provisional_extract": "generate",
+    "similar_answer": "generate",
+    "stream_cut": "generate",
+    "deadline": "run",
+    "redis_unavailable": "run",
+}
+"""The stage in which something is given up though it does not fail; `run` for what is of no stage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +109,7 @@ class Run:
     def give_up(self, code: str, message: str) -> None:
         """Says and counts, once, what was given up and why."""
         if self._told(code, message):
-            metrics.degradations_total.labels(RUNGS.get(code, WHOLE), code).inc()
+            metrics.degradations_total.labels(RUNGS.get(code, "run"), code).inc()
 
     def _told(self, code: str, message: str) -> bool:
         """Says it, where it was not said."""

@@ -160,12 +160,8 @@ class Counted(AuthenticationForm):
                 tries.wipe(counts)
 
 
-class LoginForm(Counted):
-    pass
-
-
 class LoginView(auth.LoginView):
-    authentication_form = LoginForm
+    authentication_form = Counted
     redirect_authenticated_user = True
 
     def get_redirect_url(self, request: HttpRequest | None = None) -> str:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from retrieval.ingestion.parsing.pdf_line import Box
 from retrieval.ingestion.parsing.pdf_ruled import Grid, Rule
+from retrieval.ingestion.parsing.pdf_tables import Reach, columns_of
 
 _LEAST = 3  # lines
 _ROWS = 4  # spaces between lines, of which each is a row; where there are fewer, a row may have none
@@ -28,9 +29,6 @@ class _Part(NamedTuple):
     right: float
     middle: float
     height: float
-
-
-Span = tuple[float, float]
 
 
 def stacks(across: Sequence[Rule]) -> list[list[Rule]]:
@@ -81,11 +79,11 @@ def _grid(stack: Sequence[Rule], parts: Sequence[_Part]) -> Grid | None:
     begin, end = stack[0].begin - _ALIKE, stack[0].end + _ALIKE
     beside = [part for part in parts if part.left < end and part.right > begin]
     within = [part for part in beside if heights[-1] < part.middle < heights[0]]
-    columns = _columns(within)
+    columns = columns_of((part.left, part.right) for part in within)
     if len(columns) < 2 or columns[0][0] < begin or columns[-1][1] > end:
         return None
     head = _header(heights[0], [part for part in beside if part.middle > heights[0]], columns)
-    columns = _columns([*within, *head])
+    columns = columns_of((part.left, part.right) for part in [*within, *head])
     rows = [max(part.middle + part.height for part in head), *heights] if head else heights
     down = (begin, *((one[1] + other[0]) / 2 for one, other in pairwise(columns)), end)
     across = tuple(_divided(rows, [part for part in within if part.left < down[1]]))
@@ -93,20 +91,10 @@ def _grid(stack: Sequence[Rule], parts: Sequence[_Part]) -> Grid | None:
     return Grid(across, down, {place: place for place in places})
 
 
-def _columns(parts: Sequence[_Part]) -> list[Span]:
-    columns: list[Span] = []
-    for part in sorted(parts):
-        if columns and part.left <= columns[-1][1]:
-            columns[-1] = (columns[-1][0], max(columns[-1][1], part.right))
-        else:
-            columns.append((part.left, part.right))
-    return columns
-
-
-def _header(top: float, parts: Sequence[_Part], columns: Sequence[Span]) -> list[_Part]:
+def _header(top: float, parts: Sequence[_Part], columns: Sequence[Reach]) -> list[_Part]:
     """What stands in the columns above the first line."""
     head: list[_Part] = []
-    filled: set[Span] = set()
+    filled: set[Reach] = set()
     reached = top
     for row in _rows(parts)[:_ABOVE]:
         found = [[column for column in columns if _meet(part, column)] for part in row]
@@ -118,7 +106,7 @@ def _header(top: float, parts: Sequence[_Part], columns: Sequence[Span]) -> list
     return head if len(filled) >= max(2, _MOSTLY * len(columns)) else []
 
 
-def _meet(part: _Part, column: Span) -> bool:
+def _meet(part: _Part, column: Reach) -> bool:
     return part.left < column[1] and part.right > column[0]
 
 

@@ -5,10 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from retrieval.ingestion.parsing.pdf_line import Box
-from retrieval.ingestion.parsing.pdf_tables import Cell, Word
-
-Reach = tuple[float, float]
-"""From its left to its right."""
+from retrieval.ingestion.parsing.pdf_tables import Cell, Reach, Word
 
 
 def in_columns(words: Sequence[Word], box_at: Callable[[int], Box]) -> list[Word]:

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from retrieval.ingestion.parsing.pdf_line import HYPHEN, Box, Line, stands_beside
-from retrieval.ingestion.parsing.pdf_tables import is_table
+from retrieval.ingestion.parsing.pdf_tables import columns_of, is_table
 
 _LOOSE = 0.5  # of a line's size, that a character takes on average where there are wide spaces
 _SPACE = 0.6  # of a line's size: a space between columns
@@ -102,12 +102,7 @@ def _part(words: Sequence[_Part]) -> _Part:
 
 def _rows(lines: Sequence[Sequence[_Part]]) -> tuple[tuple[str, ...], ...]:
     """The cells of each line in the columns of all; none where the spaces do not go down through them."""
-    columns: list[tuple[float, float]] = []
-    for part in sorted(part for line in lines for part in line):
-        if columns and part.left <= columns[-1][1]:
-            columns[-1] = (columns[-1][0], max(columns[-1][1], part.right))
-        else:
-            columns.append((part.left, part.right))
+    columns = columns_of((part.left, part.right) for line in lines for part in line)
     several = sum(len(line) > 1 for line in lines)
     if len(columns) < 2 or several < max(_LEAST, _MOSTLY * len(lines)):
         return ()

@@ -15,6 +15,21 @@ _DIGITS = re.compile(r"\d+")
 _LONGEST = 1500  # characters of a cell: more is a page that was put into a table
 
 
+Reach = tuple[float, float]
+"""From the left to the right of what stands on a page."""
+
+
+def columns_of(reaches: Iterable[Reach]) -> list[Reach]:
+    """From the left: those that lie over each other are one column."""
+    columns: list[Reach] = []
+    for left, right in sorted(reaches):
+        if columns and left <= columns[-1][1]:
+            columns[-1] = (columns[-1][0], max(columns[-1][1], right))
+        else:
+            columns.append((left, right))
+    return columns
+
+
 class Cell(NamedTuple):
     """Which table, and where in it; from 0."""
 
