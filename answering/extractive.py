@@ -12,6 +12,7 @@ from itertools import groupby, pairwise
 from answering.citations import uncited
 from answering.shortening import shortened
 from retrieval.passages import Passage
+from retrieval.segmentation import is_row
 from retrieval.sentences import HEADS, Context, score_sentences
 
 LEAD_IN = "The documents say:"
@@ -117,8 +118,8 @@ def _quotes(question: str, texts: Sequence[str], context: Context) -> list[_Quot
     for place, text in enumerate(texts):
         best = _best_rows(text, units[place])
         heads = 0.0
-        for unit, (start, end, score) in enumerate(units[place]):
-            row = text[start:end].startswith("|")
+        for unit, (start, _, score) in enumerate(units[place]):
+            row = is_row(text, start)
             told = _told(text, units[place], unit) if score > 0 and score >= WORTH * best[unit] else None
             if told:
                 quotes.append(_Quote(place, told[0], told[1], score + HEADS * heads * row, told[2]))
@@ -130,8 +131,7 @@ def _best_rows(text: str, units: Sequence[_Unit]) -> list[float]:
     """For each sentence the best score of a row of its table below the heads; 0 where it is in none. What the heads
     give is the same for each row, and would let those be quoted that have nothing else of the question."""
     best = [0.0] * len(units)
-    is_row = [text.startswith("|", start) for start, _, _ in units]
-    for table, places in groupby(range(len(units)), is_row.__getitem__):
+    for table, places in groupby(range(len(units)), lambda place: is_row(text, units[place][0])):
         held = list(places)
         if table:
             top = max((units[place][2] for place in held[1:]), default=0.0)

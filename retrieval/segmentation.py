@@ -20,6 +20,11 @@ _PAUSE = re.compile(r"[;:,]\s")
 _ITEM = re.compile(r"\s*(?:[-*+•▪◦‣|#>]|\d{1,3}[.)]\s|[a-z][.)]\s|```)")
 
 
+def is_row(text: str, start: int) -> bool:
+    """Whether the sentence that begins there is a row of a table."""
+    return text.startswith("|", start)
+
+
 def spans(text: str) -> list[tuple[int, int]]:
     """The sentences of a text as character ranges, without the space around them. Lines of lists and tables,
     and lines that no next line goes on with, are sentences of their own."""

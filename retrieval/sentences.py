@@ -26,7 +26,7 @@ from retrieval.lexical.analysis import (
 from retrieval.lexical.bm25 import K1
 from retrieval.lexical.language import passage_language
 from retrieval.passages import Passage
-from retrieval.segmentation import is_heading, spans
+from retrieval.segmentation import is_heading, is_row, spans
 
 LENGTH = 0.3  # how much BM25 minds a sentence's length; at its usual 0.75 a bare heading beats the answer
 FAMILY = 0.4  # of the worth of a word, that a word of its family has
@@ -130,7 +130,7 @@ def _read(text: str, language: str) -> _Text:
         heading = place if is_heading(text, start, end) else heading
         above.append(-1 if heading == place else heading)
     words, families = postings(found)
-    rows = tuple(text.startswith("|", start) for start, _ in ranges)
+    rows = tuple(is_row(text, start) for start, _ in ranges)
     return _Text(language, ranges, tuple(map(len, found)), tuple(above), rows, words, families)
 
 
@@ -243,13 +243,11 @@ def marks(
 
 def _with_heads(sentences: Sequence[Sentence], texts: Sequence[str]) -> Iterator[Sentence]:
     """The sentences; the rows of a table that stand out from its others get of what its heads are worth."""
-    for _, found in groupby(
-        sentences, lambda one: (one.passage, texts[one.passage].startswith("|", one.start))
-    ):
+    for _, found in groupby(sentences, lambda one: (one.passage, is_row(texts[one.passage], one.start))):
         head, *rows = found
         best = max((row.score for row in rows), default=0.0)
         told = [row for row in rows if row.score >= STRONG * best > 0]
-        is_table = texts[head.passage].startswith("|", head.start) and len(told) <= MARKED
+        is_table = is_row(texts[head.passage], head.start) and len(told) <= MARKED
         yield head
         for row in rows:
             yield replace(row, score=row.score + HEADS * head.score) if is_table and row in told else row
@@ -278,12 +276,12 @@ def trim(question: str, texts: Sequence[str], context: Context = NOTHING, *, sha
 
 def _with_headers(text: str, kept: list[tuple[int, int]]) -> list[tuple[int, int]]:
     """The ranges in text order, and for rows of a table also its first two lines, the header and its rule."""
-    if not any(text.startswith("|", start) for start, _ in kept):
+    if not any(is_row(text, start) for start, _ in kept):
         return sorted(kept)
     header: list[tuple[int, int]] = []
     wanted = set(kept)
     for start, end in _ranges(text):
-        if not text.startswith("|", start):
+        if not is_row(text, start):
             header = []
         elif len(header) < 2:
             header.append((start, end))
