@@ -1,7 +1,6 @@
 """PDF through PDFium: lines with their size and place become paragraphs, list items and headings."""
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -23,24 +22,21 @@ from retrieval.ingestion.blocks import (
 )
 from retrieval.ingestion.parsing import ocr
 from retrieval.ingestion.parsing.pdf_bold import headed
-from retrieval.ingestion.parsing.pdf_line import Line
+from retrieval.ingestion.parsing.pdf_line import Line, commonest, rounded, sizes_of
 from retrieval.ingestion.parsing.pdf_lines import lines_of
+from retrieval.ingestion.parsing.pdf_repeats import without_repeats
 from retrieval.ingestion.parsing.pdf_tables import continued
 from retrieval.ingestion.parsing.pdf_tags import Tags
 from retrieval.ingestion.parsing.pdf_words import Words, words_of
 
 SCANNED = "No text was found: scanned? Run it through text recognition (OCR) first."
 _DEEPEST = 6  # level of a heading: of many sizes, the largest are those of a cover
-_EDGE = 3  # lines at a page's top and bottom among which repeated headers and footers are looked for
 _HYPHENS = ("\ufffe", "\x02", "\xad", "-", "‐")
 _BULLET = re.compile(
     r"^(?:[•▪◦‣·●○■□➢✓–\uf0b7\uf0a7]|[-*](?=\s)|o(?=\s[A-Z])|\(?\d{1,3}[.)](?=\s)|\(?[a-z][.)](?=\s))\s*\S"
 )
 _POINT = re.compile(r"[•▪◦‣·●○■□➢✓–\uf0b7\uf0a7]")
 _SIGN = re.compile(rf"^(?:{_POINT.pattern}\s*|o\s+(?=[A-Z]))")
-_NUMBER = re.compile(r"^\s*\d{1,5}\b|\b\d{1,5}\s*$")
-_OF_ALL = re.compile(r"\s*(?:/|\bof\b)\s*\d{1,5}\s*$", re.IGNORECASE)
-_PAGE_NUMBER = re.compile(r"^(?:page\s*)?[-–]?\s*\d{1,5}\s*(?:(?:of|/)\s*\d{1,5})?\s*[-–]?$", re.IGNORECASE)
 _JUNK_TITLE = re.compile(r"^(untitled|microsoft|document\d*|slide \d)|\.\w{2,5}$|^\W*$", re.IGNORECASE)
 
 
@@ -71,7 +67,7 @@ def _parse(document: pypdfium2.PdfDocument, limits: Limits) -> ParsedDocument:
     without, warnings = _recognised(document, pages, limits)
     if len(without) == count:
         raise DocumentEmpty(f"None of the {count:,} pages has text. {SCANNED}" if count > 1 else SCANNED)
-    blocks = tuple(_blocks(continued(_without_repeats(pages))))
+    blocks = tuple(_blocks(continued(without_repeats(pages))))
     if not any(char.isalnum() for block in blocks for char in block.text):
         raise DocumentEmpty(SCANNED)
     if without:
@@ -94,70 +90,6 @@ def _recognised(
     return [number for number in without if number not in read.lines], (note,) if note else ()
 
 
-def _without_repeats(pages: Sequence[list[Line]]) -> list[list[Line]]:
-    """The pages without headers, footers and page numbers: what stands at the edge of most pages, and what stands first
-    or last on a few of them with the number of the page. A long table among these stays where it stands first: it
-    may say what is said nowhere else, such as what signs mean."""
-    full = [lines for lines in pages if lines]
-    seen = Counter(key for lines in full for key in {_key(lines[place]) for place in _edges(lines)})
-    often = {key for key, times in seen.items() if len(full) >= 4 and times > 0.5 * len(full)}
-    often |= _running_heads(full)
-    told: set[str] = set()
-    return [list(_without(lines, often, told)) for lines in pages]
-
-
-def _without(lines: list[Line], often: set[str], told: set[str]) -> Iterator[Line]:
-    """A page's lines without what is there `often`, but for long tables that are not `told` yet."""
-    edges = _edges(lines)
-    for place, line in enumerate(lines):
-        if not (place in edges and _repeated(line, often)):
-            yield line
-        elif len(line.rows) > _EDGE and (key := _key(line)) not in told:
-            told.add(key)
-            yield line
-
-
-def _running_heads(pages: Sequence[list[Line]]) -> set[str]:
-    """The keys of lines at the top or the foot of two pages or more, such as the name of a chapter, that bear the
-    number of their page."""
-    ahead = _numbered_ahead(pages)
-    body = _commonest(_sizes(line for lines in pages for line in lines))
-    bearing = (line for lines in pages for line in {lines[0], lines[-1]} if ahead in _ahead(line))
-    times = Counter(_key(line) for line in bearing if _rounded(line.size) <= body)
-    return {key for key, seen in times.items() if seen > 1 and key.strip()}
-
-
-def _numbered_ahead(pages: Sequence[list[Line]]) -> int | None:
-    """By how much the numbers that most pages bear at their top or foot are ahead of the places of the pages."""
-    found = Counter(ahead for lines in pages for ahead in _ahead(lines[0]) | _ahead(lines[-1]))
-    ahead, times = found.most_common(1)[0] if found else (0, 0)
-    return ahead if times >= max(4, 0.5 * len(pages)) else None
-
-
-def _ahead(line: Line) -> set[int]:
-    numbers = _NUMBER.findall(_OF_ALL.sub("", line.text))
-    return {int(number) - line.page for number in numbers}
-
-
-def _edges(lines: list[Line]) -> set[int]:
-    """The places of the lines at a page's top and foot; a table is as high as its rows."""
-    high = sum(max(1, len(line.rows)) for line in lines)
-    edge, count = min(_EDGE, max(1, high // 3)), len(lines)
-    return {place for place in range(count) if place < edge or place >= count - edge}
-
-
-def _key(line: Line) -> str:
-    """The line without a page number before or after it; of a table without that number wherever it stands, but with
-    all others, in which the pages of a form may differ."""
-    if line.rows:
-        return re.sub(rf"\b{line.page}\b", "", line.text, count=1)
-    return _NUMBER.sub("", _OF_ALL.sub("", line.text))
-
-
-def _repeated(line: Line, often: set[str]) -> bool:
-    return _key(line) in often or bool(_PAGE_NUMBER.match(line.text))
-
-
 @dataclass(frozen=True, slots=True)
 class _Style:
     """What is learned from the whole document: the size of its text, which sizes are headings of which level, and its
@@ -169,8 +101,8 @@ class _Style:
 
 
 def _style(lines: Sequence[Line]) -> _Style:
-    sizes = _sizes(lines)
-    body = _commonest(sizes)
+    sizes = sizes_of(lines)
+    body = commonest(sizes)
     larger = sorted((size for size in sizes if size >= 1.15 * body and size > 0), reverse=True)
     levels = _beside_tags(lines, larger) or {
         size: min(level, _DEEPEST) for level, size in enumerate(larger, 1)
@@ -184,7 +116,7 @@ def _beside_tags(lines: Iterable[Line], larger: Sequence[float]) -> dict[float, 
     tagged: dict[float, int] = {}
     for line in lines:
         if line.level:
-            size = _rounded(line.size)
+            size = rounded(line.size)
             tagged[size] = min(line.level, tagged.get(size, _DEEPEST))
     deeper = min(max(tagged.values(), default=0) + 1, _DEEPEST)
     return {
@@ -192,18 +124,6 @@ def _beside_tags(lines: Iterable[Line], larger: Sequence[float]) -> dict[float, 
         for size in larger
         if tagged
     }
-
-
-def _sizes(lines: Iterable[Line]) -> Counter[float]:
-    """How much text there is in each size."""
-    sizes: Counter[float] = Counter()
-    for line in lines:
-        sizes[_rounded(line.size)] += len(line.text)
-    return sizes
-
-
-def _commonest(sizes: Counter[float]) -> float:
-    return sizes.most_common(1)[0][0] if sizes else 0.0
 
 
 def _blocks(pages: Sequence[list[Line]]) -> Iterator[Block]:
@@ -215,10 +135,6 @@ def _blocks(pages: Sequence[list[Line]]) -> Iterator[Block]:
         for group in _paragraphs(lines, style.levels):
             table = _table(group[0], style) if group[0].rows else None
             yield table or _block(group, style, width)
-
-
-def _rounded(size: float) -> float:
-    return round(size * 2) / 2
 
 
 def _paragraphs(lines: Sequence[Line], levels: dict[float, int]) -> Iterator[list[Line]]:
@@ -260,7 +176,7 @@ def _level(line: Line, levels: dict[float, int]) -> int:
         or not any(char.isalpha() for char in line.text)
     ):
         return 0
-    return levels.get(_rounded(line.size), 0)
+    return levels.get(rounded(line.size), 0)
 
 
 def _table(line: Line, style: _Style) -> Block | None:

@@ -1,5 +1,7 @@
 """A line of a PDF's page, and where a character of it stands."""
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 HYPHEN = "\ufffe"
@@ -57,3 +59,21 @@ def upright(left: float, right: float, bottom: float, top: float, turned: int) -
             return Box(bottom, top, -left, -right)
         case _:
             return Box(left, right, top, bottom)
+
+
+def sizes_of(lines: Iterable[Line]) -> Counter[float]:
+    """How much text there is in each size."""
+    sizes: Counter[float] = Counter()
+    for line in lines:
+        sizes[rounded(line.size)] += len(line.text)
+    return sizes
+
+
+def commonest(sizes: Counter[float]) -> float:
+    """The size of most text, in points; 0 of none."""
+    return sizes.most_common(1)[0][0] if sizes else 0.0
+
+
+def rounded(size: float) -> float:
+    """To half a point."""
+    return round(size * 2) / 2
