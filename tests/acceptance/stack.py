@@ -8,13 +8,14 @@ import sys
 import tempfile
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 
 from qa_site import places
 from tests.conftest import SETTINGS
+from tests.processes import running
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "a-password-for-tests"
@@ -107,10 +108,9 @@ class Stack:
         leader = psutil.Process(self.process.pid)
         return [leader, *leader.children(recursive=True)]
 
-    def commands(self) -> Iterator[str]:
-        for process in self.family():
-            with suppress(psutil.NoSuchProcess):
-                yield " ".join(process.cmdline())
+    def running(self, command: str) -> list[psutil.Process]:
+        """Those of the family whose command line holds `command`."""
+        return running(self.family(), command)
 
     def status(self, path: str) -> int:
         with urllib.request.urlopen(self.url + path, timeout=60) as reply:

@@ -94,7 +94,7 @@ def test_ctrl_c_in_the_middle_of_a_first_start_just_stops_it(line, child):
     """It goes to all that the terminal has started: to what makes the database, and to what adds the sample."""
     with data_folder() as data:
         stack = Stack(data, until=line, start_new_session=True)
-        while not any(child in command for command in stack.commands()):
+        while not stack.running(child):
             with pytest.raises(subprocess.TimeoutExpired):  # it goes on
                 stack.process.wait(0.05)
         family = stack.family()
@@ -148,7 +148,7 @@ def test_a_scrape_has_each_series_that_alerts_and_dashboard_ask_for(second_start
 
 
 def test_a_killed_web_process_is_started_again(second_start):
-    (web,) = (process for process in second_start.family() if "qa_site.serve" in process.cmdline())
+    (web,) = second_start.running("qa_site.serve")
     web.kill()
     assert "SIGKILL" in second_start.wait_for("web-1 ended")
     assert second_start.status("/accounts/login/") == 200  # the socket is the parent's: the request waits
@@ -158,7 +158,7 @@ def test_a_web_process_that_is_told_to_stop_leaves_its_answers_to_the_others_at_
     """They go by a sign of life in Redis, which would last for seconds more."""
     manage("ask", QUESTION, "--data", str(second_start.data))
     urlopen(f"{second_start.url}/readyz", timeout=30).close()
-    (web,) = (process for process in second_start.family() if "qa_site.serve" in process.cmdline())
+    (web,) = second_start.running("qa_site.serve")
     signs = f"citefirst:alive:*:{web.pid}:*"
     with Redis.from_url(places.bundled_redis_url(second_start.data)) as redis:
         assert redis.keys(signs)
@@ -169,7 +169,7 @@ def test_a_web_process_that_is_told_to_stop_leaves_its_answers_to_the_others_at_
 
 def test_what_a_killed_web_process_was_at_is_finished_though_nobody_asks(second_start):
     manage("ask", QUESTION, "--data", str(second_start.data))
-    (web,) = (process for process in second_start.family() if "qa_site.serve" in process.cmdline())
+    (web,) = second_start.running("qa_site.serve")
     web.kill()
     second_start.wait_for("web-1 ended")
     left = "UPDATE answering_run SET status = 'running', owner = 'gone', events = '[]'"

@@ -17,6 +17,7 @@ from django.test import Client
 
 from answering.models import Conversation
 from qa_site.bodies import BESIDE
+from tests.processes import running
 
 MB = 2**20
 ROOT = Path(__file__).resolve().parents[2]
@@ -72,7 +73,7 @@ def test_what_is_larger_than_any_document_is_not_kept(port, length):
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as caller:
         caller.request("GET", "/healthz")
         assert caller.getresponse().read() == b"ok\n"
-        (web,) = (one for one in psutil.Process().children() if "qa_site.serve" in one.cmdline())
+        (web,) = running(psutil.Process().children(), "qa_site.serve")
         before = web.memory_info().rss
         body = (bytes(MB) for _ in range(BESIDE + 2))
         caller.request("POST", "/healthz", body, length, encode_chunked=not length)
