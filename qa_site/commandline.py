@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management import ManagementUtility
 from django.db import DatabaseError, InterfaceError
 
 from answering.budgets import Budgets
 from qa_site import env, outside, places
 from qa_site.embedded import needed_servers
 from qa_site.errors import StartError
+from qa_site.usage import Utility
 from retrieval.outages import is_outage
 
 # These need no database, or, as `up`, see to it themselves.
@@ -62,7 +62,7 @@ def execute(argv: Sequence[str]) -> None:
 def run(argv: list[str]) -> None:
     command = argv[1] if len(argv) > 1 else "help"
     Budgets.from_milliseconds(settings.BUDGETS_MS)  # with it every setting is read
-    utility = ManagementUtility(argv)
+    utility = Utility(argv)
     if command in ALONE or command.startswith("-") or {"--help", "-h"} & set(argv):
         utility.execute()
         return
@@ -74,7 +74,7 @@ def run(argv: list[str]) -> None:
             if command not in SCHEMA:
                 outside.check_migrated()
         if started and command not in SCHEMA:
-            ManagementUtility([argv[0], "migrate", "--verbosity", "0"]).execute()
+            Utility([argv[0], "migrate", "--verbosity", "0"]).execute()
         utility.execute()
     finally:
         servers.stop(wait_for_others=True)

@@ -27,7 +27,7 @@ RETIRED_HOURS = 24
 
 
 class MaintenanceBusy(RetrievalError):
-    """Another process is at it."""
+    """Another process is already doing this work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def alone(connection: Connection, lock: int = MAINTENANCE_LOCK) -> Iterator[None
     """One holder of the lock at a time. Raises MaintenanceBusy."""
     row = connection.execute("SELECT pg_try_advisory_lock(%s, 0)", [lock]).fetchone()
     if not row or not row[0]:
-        raise MaintenanceBusy("Another process is at it.")
+        raise MaintenanceBusy("Another process is already doing this work. Try again when it has finished.")
     try:
         yield
     finally:

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from django.core.management import get_commands, load_command_class
 from prometheus_client import REGISTRY
 
 from answering import api, events
@@ -13,6 +14,7 @@ from answering.budgets import Budgets
 from answering.stages import NOTICES
 from qa_site.account import Account
 from qa_site.bundled import Postgres, Site, postgres_programs
+from qa_site.usage import Utility
 from retrieval import metrics as retrieval_metrics
 from retrieval.ingestion import storage
 
@@ -89,6 +91,17 @@ def test_every_stage_is_documented(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(commands()))
 def test_every_command_is_documented(name: str) -> None:
     assert f"manage.py {name}" in page("commands.md")
+
+
+@pytest.mark.parametrize("name", sorted(commands()))
+def test_every_command_and_option_says_what_it_does(name: str) -> None:
+    assert re.search(rf"^  {name} +[A-Z].*\.$", Utility(["manage.py"]).main_help_text(), re.MULTILINE)
+    command = load_command_class(get_commands()[name], name)
+    assert not [
+        action.dest
+        for action in command.create_parser("manage.py", name)._actions
+        if not action.help and action.dest not in {"force_color", "no_color"}
+    ]
 
 
 def given_up() -> set[str]:

@@ -1,59 +1,77 @@
-"""How a simulated upstream behaves, and what befalls one request.
+"""How a simulated upstream behaves, and what happens to one request.
 
-What befalls a request is drawn from the seed, the request's id and how often this server has seen that id,
+What happens to a request is drawn from the seed, the request's id and how often this server has seen that id,
 and from nothing else: another process that knows the settings computes the same draws, and so what the best
 policy could do.
 """
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
-from typing import Any, Literal
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal, TypeVar
 
 from answering.upstream.latency import Latency, parse
 
 Kind = Literal["chat", "embedding", "rerank"]
+Value = TypeVar("Value")
 Fate = Literal["ok", "throttled", "error", "malformed", "hang", "stall", "cut", "drip"]
+
+
+def _option(default: Value, metavar: str, help: str) -> Value:
+    """A field with what `manage.py upstream --help` says of it."""
+    options: Value = field(default=default, metadata={"metavar": metavar, "help": help})
+    return options
 
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """Shares are of requests, 0 to 1, and exclude each other; distributions are written as in `latency`."""
+    """Shares are of requests, 0 to 1, and exclude each other; latencies are written as in `latency`."""
 
-    first_token: str = "fixed:200"
-    token_gap: str = "fixed:10"
-    embedding: str = "fixed:20"
-    rerank: str = "fixed:20"
-    tokens: int = 100
-    reasoning: int = 0  # tokens of thoughts before the answer
-    reasoning_in: str = "reasoning_content"  # or reasoning; text, unopened: `<think>` in the answer's own
-    dimensions: int = 384
-    hang: float = 0.0  # nothing is sent, for ever
-    stall: float = 0.0  # after `stall_after` tokens nothing more is sent, for ever
-    stall_after: int = 20
-    keepalive: float = 0.0  # seconds between comments while a stream hangs or stalls; 0: none
-    throttled: float = 0.0  # 429
-    retry_after: float = 1.0  # seconds, sent with each 429
-    errors: float = 0.0  # 500, 502, 503
-    malformed: float = 0.0  # 200 and nonsense
-    cut: float = 0.0  # the connection is closed after `stall_after` tokens
-    drip: float = 0.0  # `drip_gap` seconds between tokens
-    drip_gap: float = 1.0
-    embedding_hang: float = 0.0
-    embedding_errors: float = 0.0
-    embedding_throttled: float = 0.0
-    embedding_malformed: float = 0.0
-    refuse: bool = False  # no one listens, open connections are closed
-    capacity: int = 0  # chats at once; 0: no limit
-    over_capacity: str = "queue"  # queue, throttle, slow (latency grows with the load)
-    burst_every: float = 0.0  # seconds; 0: no bursts
-    burst_for: float = 0.0  # seconds from the start of each period
-    burst_errors: float = 0.0  # share of 5xx while a burst lasts
-    burst_slow: float = 1.0  # factor on first-token latency while a burst lasts
-    invent: bool = False  # also cite a passage that was not sent
-    seed: int = 0
-    shared_seed: int = 0
-    correlation: float = 0.0  # share of requests drawn from `shared_seed`, the same ones on every server
+    first_token: str = _option("fixed:200", "LATENCY", "until the first token")
+    token_gap: str = _option("fixed:10", "LATENCY", "between tokens")
+    embedding: str = _option("fixed:20", "LATENCY", "of an embedding")
+    rerank: str = _option("fixed:20", "LATENCY", "of a reranking")
+    tokens: int = _option(100, "N", "tokens of an answer")
+    reasoning: int = _option(0, "N", "tokens of thoughts before the answer")
+    reasoning_in: str = _option(
+        "reasoning_content",
+        "FIELD",
+        "where thoughts are: reasoning_content, reasoning, text (<think> in the answer's own) or unopened (the same"
+        " without <think>)",
+    )
+    dimensions: int = _option(384, "N", "of an embedding")
+    hang: float = _option(0.0, "SHARE", "nothing is ever sent")
+    stall: float = _option(0.0, "SHARE", "nothing more is sent after --stall-after tokens")
+    stall_after: int = _option(20, "N", "tokens before a stall or a cut")
+    keepalive: float = _option(0.0, "SECONDS", "between comments while a stream hangs or stalls; 0: none")
+    throttled: float = _option(0.0, "SHARE", "status 429")
+    retry_after: float = _option(1.0, "SECONDS", "sent with each 429")
+    errors: float = _option(0.0, "SHARE", "status 500, 502 or 503")
+    malformed: float = _option(0.0, "SHARE", "status 200 and nonsense")
+    cut: float = _option(0.0, "SHARE", "the connection is closed after --stall-after tokens")
+    drip: float = _option(0.0, "SHARE", "tokens come --drip-gap apart")
+    drip_gap: float = _option(1.0, "SECONDS", "between the tokens of a drip")
+    embedding_hang: float = _option(0.0, "SHARE", "embeddings that never come")
+    embedding_errors: float = _option(0.0, "SHARE", "embeddings that fail with 500, 502 or 503")
+    embedding_throttled: float = _option(0.0, "SHARE", "embeddings that are answered with 429")
+    embedding_malformed: float = _option(0.0, "SHARE", "embeddings that are nonsense")
+    refuse: bool = _option(False, "", "refuse connections, and close those that are open")
+    capacity: int = _option(0, "N", "chats at once; 0: no limit")
+    over_capacity: str = _option(
+        "queue",
+        "HOW",
+        "what happens beyond --capacity: queue, throttle or slow (latency grows with the load)",
+    )
+    burst_every: float = _option(0.0, "SECONDS", "from one burst of trouble to the next; 0: no bursts")
+    burst_for: float = _option(0.0, "SECONDS", "how long each burst lasts")
+    burst_errors: float = _option(0.0, "SHARE", "status 5xx during a burst")
+    burst_slow: float = _option(1.0, "FACTOR", "on the time to the first token during a burst")
+    invent: bool = _option(False, "", "also cite a passage that was not sent")
+    seed: int = _option(0, "N", "of what happens to each request")
+    shared_seed: int = _option(0, "N", "of the requests of --correlation")
+    correlation: float = _option(
+        0.0, "SHARE", "requests that fare the same on all servers of one --shared-seed"
+    )
 
     def __post_init__(self) -> None:
         for name in ("first_token", "token_gap", "embedding", "rerank"):
@@ -68,7 +86,7 @@ class Behaviour:
 
     def changed(self, **changes: Any) -> "Behaviour":
         """A copy with `changes`. Raises ValueError on an unknown name or a value of another type."""
-        known = {field.name: type(field.default) for field in fields(self)}
+        known = {known.name: type(known.default) for known in fields(self)}
         for name, value in changes.items():
             if name not in known:
                 raise ValueError(f"{name} is no setting of the upstream")
@@ -107,7 +125,7 @@ SHARES = (
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """What befalls one request: `latency` in seconds to the first token (or the whole reply); `pace` and
+    """What happens to one request: `latency` in seconds to the first token (or the whole reply); `pace` and
     `spare` in [0, 1) pick the token gap and whatever else must be chosen."""
 
     fate: Fate

@@ -1,4 +1,4 @@
-"""One chat completion: the tokens at their pace, or what befalls them."""
+"""One chat completion: the tokens at their pace, or what happens to them."""
 
 import asyncio
 import json

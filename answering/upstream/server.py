@@ -140,7 +140,7 @@ class SimulatedUpstream:
         }
 
     async def _answer(self, path: str, request: Request, connection: Connection) -> None:
-        """Draws what befalls the request, does it, and counts it."""
+        """Draws what happens to the request, does it, and counts it."""
         try:
             body = json.loads(request.body)
         except ValueError:

@@ -17,16 +17,14 @@ from retrieval.embeddings import factory
 
 
 class Command(BaseCommand):
-    help = (
-        "Streams one answer: its sources first, then the text, then what was given up and each stage's time."
-    )
+    help = "Ask one question and print its sources, the answer and what was given up. Each stage's time comes last."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("question", metavar="QUESTION")
+        parser.add_argument("question", metavar="QUESTION", help="in quotation marks")
         parser.add_argument(
-            "--user", help="ask as this user, with what they may read (default: the first superuser)"
+            "--user", help="ask as this user, who sees only what they may read (default: the first superuser)"
         )
-        parser.add_argument("--json", action="store_true", help="print the frames as JSON, one a line")
+        parser.add_argument("--json", action="store_true", help="print the frames as JSON, one per line")
 
     def handle(self, *args: Any, question: str, user: str | None, json: bool, **options: Any) -> None:
         asker = self._asker(user)

@@ -7,10 +7,12 @@ from answering import tokens
 
 
 class Command(BaseCommand):
-    help = "Prints a new token for the HTTP interface, alone on the last line. Only its hash is stored."
+    help = "Print a new token for the HTTP interface, alone on the last line. Only its hash is stored."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("user", metavar="USER", help="the name of an existing user")
+        parser.add_argument(
+            "user", metavar="USER", help="name of an existing user; programs with the token act as this user"
+        )
 
     def handle(self, *args: Any, user: str, **options: Any) -> None:
         try:

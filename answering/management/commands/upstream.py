@@ -1,6 +1,7 @@
 """`manage.py upstream`: the simulated OpenAI-compatible server, in the foreground."""
 
 import asyncio
+import os
 import signal
 from argparse import ArgumentParser
 from dataclasses import fields
@@ -15,24 +16,38 @@ from retrieval.embeddings import Embedder, factory
 
 class Command(BaseCommand):
     help = (
-        "Runs a simulated OpenAI-compatible upstream: chat completions, embeddings, models, rerank. "
-        "Latencies are fixed:200, uniform:100-300, lognormal:p50=200,p99=8000, jagged or "
-        "mixture:0.9@fixed:200|0.1@jagged (milliseconds); faults are shares of requests, 0 to 1. "
-        "POST JSON to /control to change any of it while it runs; /control/stats has the counts."
+        "Run a simulated OpenAI-compatible model server, for tests and measurements. It has chat completions,"
+        " embeddings, models and /rerank. LATENCY is in milliseconds: fixed:200, uniform:100-300,"
+        " lognormal:p50=200,p99=8000, jagged or mixture:0.9@fixed:200|0.1@jagged. SHARE is of the requests, 0 to 1."
+        " POST JSON to /control to change any of it while it runs; /control/stats has the counts."
     )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--host", default="127.0.0.1")
-        parser.add_argument("--port", type=int, default=9100)
-        parser.add_argument("--control-port", type=int, help="A port for /control that --refuse leaves open.")
-        parser.add_argument("--minilm", action="store_true", help="Embed with the bundled MiniLM.")
+        parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
+        parser.add_argument(
+            "--port", type=int, default=9100, help="port to listen on; 0 takes any free one (default: 9100)"
+        )
+        parser.add_argument(
+            "--control-port",
+            type=int,
+            metavar="PORT",
+            help="another port for /control, which --refuse leaves open",
+        )
+        parser.add_argument("--minilm", action="store_true", help="embed with the bundled model")
         for field in fields(Behaviour):
             option = "--" + field.name.replace("_", "-")
             if isinstance(field.default, bool):
-                parser.add_argument(option, action="store_true", dest=field.name)
+                parser.add_argument(option, action="store_true", dest=field.name, help=field.metadata["help"])
             else:
-                parser.add_argument(option, type=type(field.default), default=field.default, dest=field.name)
+                parser.add_argument(
+                    option,
+                    type=type(field.default),
+                    default=field.default,
+                    dest=field.name,
+                    metavar=field.metadata["metavar"],
+                    help=f"{field.metadata['help']} (default: {field.default})",
+                )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -50,8 +65,8 @@ class Command(BaseCommand):
         try:
             asyncio.run(self._run(upstream))
         except (OSError, OverflowError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "a port is a number from 0 to 65535"
-            raise CommandError(f"Cannot listen on {options['host']}: {reason}.") from None
+            place = f"{options['host']}:{options['port']}"
+            raise CommandError(f"Cannot listen on {place}: {_reason(error)}.") from None
 
     def _bundled(self) -> Embedder:
         return factory.build(base_url="", api_key="", model="", dimensions=0, data_dir=settings.DATA_DIR)
@@ -64,3 +79,10 @@ class Command(BaseCommand):
             self.stdout.write(f"Simulated upstream: {upstream.base_url} (control: {upstream.control_url})")
             self.stdout.flush()
             await stopped.wait()
+
+
+def _reason(error: OSError | OverflowError) -> str:
+    """asyncio puts the address before the system's own words."""
+    if isinstance(error, OverflowError):
+        return "a port is a number from 0 to 65535"
+    return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error.strerror or error)

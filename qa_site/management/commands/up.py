@@ -8,17 +8,33 @@ from qa_site.up import Options, Up
 
 
 class Command(BaseCommand):
-    help = "Runs everything in the foreground: Postgres, Redis, the web server, a worker and the scheduler."
+    help = "Run everything: Postgres, Redis, web server, worker and scheduler, in the foreground. Ctrl-C stops it all."
     requires_system_checks = []  # the web processes check; a start should not wait for it twice
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--port", type=_port, default=8000, help="0 takes any free one (default: 8000)")
-        parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 to be reached from elsewhere")
         parser.add_argument(
-            "--data", metavar="DIR", help="where everything is kept; another folder is another library"
+            "--port", type=_port, default=8000, help="port to listen on; 0 takes any free one (default: 8000)"
         )
-        parser.add_argument("--web", type=_count, default=settings.WEB, metavar="N", help="web processes")
-        parser.add_argument("--no-sample", action="store_true", help="leave an empty library empty")
+        parser.add_argument(
+            "--host",
+            default="127.0.0.1",
+            help="address to listen on; 0.0.0.0 for other machines to reach it (default: 127.0.0.1)",
+        )
+        parser.add_argument(
+            "--data",
+            metavar="DIR",
+            help="folder for all data; another folder is another library (default: DATA_DIR)",
+        )
+        parser.add_argument(
+            "--web",
+            type=_count,
+            default=settings.WEB,
+            metavar="N",
+            help="number of web processes (default: WEB, else 1)",
+        )
+        parser.add_argument(
+            "--no-sample", action="store_true", help="do not add the sample handbook to an empty library"
+        )
 
     def handle(self, *_: Any, **options: Any) -> None:
         chosen = Options(options["host"], options["port"], options["web"], sample=not options["no_sample"])

@@ -39,24 +39,29 @@ RERANKED = "reranked"
 
 
 class Command(BaseCommand):
-    help = "Measures retrieval on a labelled set (corpus.jsonl, queries.jsonl, qrels.tsv)."
+    help = (
+        "Measure how well both searches and the fused ranking find what a labelled set wants. DIR has corpus.jsonl,"
+        " queries.jsonl and qrels.tsv; it is loaded into a scratch collection, and nothing of it remains."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("dir", type=Path, metavar="DIR")
-        parser.add_argument("--k", type=int, default=10, help="How many documents count (10).")
+        parser.add_argument("dir", type=Path, metavar="DIR", help="folder of the labelled set")
+        parser.add_argument(
+            "--k", type=int, default=10, metavar="N", help="measure the first N documents (default: 10)"
+        )
         parser.add_argument(
             "--rerank",
             action="store_true",
-            help="Also measure the reranker of RERANK_BASE_URL, and say whether it is a gain.",
+            help="also measure the reranker of RERANK_BASE_URL, and say whether it is a gain",
         )
         parser.add_argument(
             "--language",
             action="append",
             choices=sorted(LANGUAGES),
             metavar="CODE",
-            help="A language that the collection declares (none: that of each passage); repeat it for more.",
+            help="as in a collection that declares this language; may be repeated (default: each passage in its own)",
         )
-        parser.add_argument("--json", action="store_true", help="Print JSON alone.")
+        parser.add_argument("--json", action="store_true", help="print the figures as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["k"] < 1:

@@ -20,21 +20,49 @@ EMBEDDED_AT_ONCE = 64
 
 
 class Command(BaseCommand):
-    help = "Fill an empty library with synthetic documents, resampled from the Markdown and text files of a folder."
+    help = (
+        "Fill an empty library with synthetic documents, for measuring. Their text is made of the sentences of the"
+        " Markdown and text files in a folder."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--chunks", type=int, required=True)
-        parser.add_argument("--from", dest="folder", type=Path, required=True, metavar="FOLDER")
-        parser.add_argument("--collections", type=int, default=20)
+        parser.add_argument("--chunks", type=int, required=True, metavar="N", help="chunks to make")
         parser.add_argument(
-            "--equal", action="store_true", help="collections of equal size (default: skewed, 20)"
+            "--from",
+            dest="folder",
+            type=Path,
+            required=True,
+            metavar="FOLDER",
+            help="where the sentences come from",
         )
-        parser.add_argument("--noise", type=float, default=0.6, help="of a vector, relative to its length")
-        parser.add_argument("--passages", type=int, default=6000, help="real passages that are embedded")
         parser.add_argument(
-            "--vectors", type=Path, help="a .npy file with their vectors, made where it is missing"
+            "--collections", type=int, default=20, metavar="N", help="to divide them among (default: 20)"
         )
-        parser.add_argument("--seed", type=int, default=1)
+        parser.add_argument(
+            "--equal",
+            action="store_true",
+            help="make collections of equal size (default: a few large, many small)",
+        )
+        parser.add_argument(
+            "--noise",
+            type=float,
+            default=0.6,
+            help="noise added to each vector, relative to its length (default: 0.6)",
+        )
+        parser.add_argument(
+            "--passages",
+            type=int,
+            default=6000,
+            metavar="N",
+            help="real passages that are embedded (default: 6000)",
+        )
+        parser.add_argument(
+            "--vectors",
+            type=Path,
+            metavar="FILE",
+            help=".npy file of their vectors, made if it does not exist",
+        )
+        parser.add_argument("--seed", type=int, default=1, help="of the random choices (default: 1)")
 
     def handle(self, *, chunks: int, folder: Path, collections: int, **options: Any) -> None:
         if min(chunks, collections, options["passages"]) < 1:

@@ -21,13 +21,13 @@ _PIECE = 1 << 20
 
 
 class Command(BaseCommand):
-    help = "Add files and folders to a collection, which is created when it does not exist."
+    help = "Add files and folders to a collection, which is created if need be. Exit status 1 when a file failed."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("paths", nargs="+", metavar="PATH")
-        parser.add_argument("--collection", required=True, metavar="SLUG")
+        parser.add_argument("paths", nargs="+", metavar="PATH", help="a file, or a folder with all below it")
+        parser.add_argument("--collection", required=True, metavar="SLUG", help=f"its name: {library.NAMED}")
         parser.add_argument(
-            "--wait", action="store_true", help="until everything is searchable or has failed"
+            "--wait", action="store_true", help="wait until every file is searchable or has failed"
         )
 
     def handle(self, *, paths: Sequence[str], collection: str, wait: bool, **options: Any) -> None:

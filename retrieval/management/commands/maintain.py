@@ -13,12 +13,14 @@ from retrieval.errors import RetrievalError
 
 class Command(BaseCommand):
     help = (
-        "Vacuum the vectors' tables, give collections that have grown an index of their own, and drop what is no"
-        " longer used; with --rebuild, build every vector index anew beside the old one."
+        "Vacuum the tables, give collections that have grown a vector index of their own, drop what is not used. A"
+        " running stack does this by itself every 15 minutes, all but the vacuum and --rebuild."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--rebuild", action="store_true", help="also build the vector indexes anew")
+        parser.add_argument(
+            "--rebuild", action="store_true", help="also build every vector index anew, beside the old one"
+        )
 
     def handle(self, *, rebuild: bool, **options: Any) -> None:
         try:

@@ -36,18 +36,21 @@ def progress(what: str, quiet: bool) -> Progress:
 
 class Command(BaseCommand):
     help = (
-        "Rebuild the lexical index; with --embeddings, make the vectors of the embedding model that the settings"
-        " name, beside those in use, and switch to it when all are made; with --documents, read each file anew, as"
-        " after an upgrade that reads files better. Questions go on meanwhile."
+        "Rebuild the lexical index, or the vectors, or the text of every document. Questions go on meanwhile."
+        " --embeddings: after a change of EMBEDDING_MODEL, makes the vectors of the new model beside those in use and"
+        " switches when all are there. --documents: reads every file again, as after an upgrade that reads files"
+        " better."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         what = parser.add_mutually_exclusive_group()
         what.add_argument(
-            "--embeddings", action="store_true", help="the vectors instead of the lexical index"
+            "--embeddings", action="store_true", help="make the vectors that the embedding model lacks"
         )
-        what.add_argument("--documents", action="store_true", help="the documents' text, from their files")
-        parser.add_argument("--collection", metavar="SLUG", help="with --documents: those of this one")
+        what.add_argument("--documents", action="store_true", help="read every document again from its file")
+        parser.add_argument(
+            "--collection", metavar="SLUG", help="with --documents: only those of this collection"
+        )
 
     def run_from_argv(self, argv: list[str]) -> None:
         os.nice(NICE)

@@ -1,0 +1,37 @@
+"""`manage.py help`: Citefirst's own commands with a line each, then the names of Django's."""
+
+from textwrap import fill
+
+from django.core.management import ManagementUtility, get_commands, load_command_class
+
+OURS = ("qa_site", "answering", "retrieval")
+
+
+class Utility(ManagementUtility):
+    def main_help_text(self, commands_only: bool = False) -> str:
+        if commands_only:
+            return super().main_help_text(commands_only)
+        found = sorted(get_commands().items())
+        lines = [f"  {name:12} {_summary(app, name)}" for name, app in found if app in OURS]
+        return "\n".join(
+            [
+                f"Usage: {self.prog_name} COMMAND [OPTIONS] [--data DIR]",
+                "",
+                *lines,
+                "",
+                f"{self.prog_name} COMMAND --help describes one. Settings are environment variables"
+                " (docs/configuration.md).",
+                "--data DIR, for every command, is where the documents and the bundled servers' data are kept.",
+                "",
+                fill(
+                    "Django's own: " + ", ".join(name for name, app in found if app not in OURS) + ".",
+                    width=100,
+                    break_on_hyphens=False,
+                ),
+            ]
+        )
+
+
+def _summary(app: str, name: str) -> str:
+    """The first sentence of a command's help."""
+    return f"{load_command_class(app, name).help.split('. ')[0].rstrip('.')}."
