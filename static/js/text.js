@@ -28,21 +28,21 @@ export function excerpt(text, marks, { around = 60, most = 320 } = {}) {
   let at = 0;
   for (const [start, end] of ranges) {
     if (shown >= most) break;
-    const from = Math.max(at, contextStart(points, start - around, start));
+    const from = isBlank(points, at, start) ? at : Math.max(at, contextStart(points, start - around, start));
     if (from > at) parts.push({ text: at ? " … " : "… ", marked: false });
     if (start > from) parts.push({ text: points.slice(from, start).join(""), marked: false });
     parts.push({ text: points.slice(start, end).join(""), marked: true });
     shown += end - from;
     at = end;
   }
-  if (at < points.length) parts.push({ text: " …", marked: false });
+  if (!isBlank(points, at, points.length)) parts.push({ text: " …", marked: false });
   return parts;
 }
 
 // Whether the excerpt leaves something out.
 export function isShortened(text, marks, options) {
-  const whole = segments(text, marks).map((part) => part.text).join("");
-  return excerpt(text, marks, options).map((part) => part.text).join("") !== whole;
+  const shown = excerpt(text, marks, options).map((part) => part.text).join("");
+  return shown.trimEnd() !== text.trimEnd();
 }
 
 // Documents are often wrapped by hand: such line ends are spaces. Paragraphs, list items and table rows stay; of a table
@@ -64,6 +64,10 @@ function normalised(marks, length) {
     else joined.push([...range]);
   }
   return joined;
+}
+
+function isBlank(points, start, end) {
+  return !points.slice(start, end).join("").trim();
 }
 
 // Where what stands before a marked sentence begins to be shown: the first paragraph or sentence that begins at `index` or

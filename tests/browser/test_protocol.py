@@ -185,8 +185,15 @@ def test_passages_that_were_not_cited_fold_away(page, script):
     script.accept(run)
     many = [passage(n, f"Text {n}.", []) for n in range(1, 6)]
     script.say(run, "citations", route="hybrid", final=True, passages=many)
+    page.set_viewport_size({"width": 390, "height": 844})
+    narrow = (
+        "document.querySelector('.source:not([hidden])').offsetWidth"
+        " < 0.95 * document.querySelector('.sources').offsetWidth"
+    )
+    assert page.evaluate(narrow)  # the next one shows at the side
     script.done(run, '<p>Yes <a class="cite" href="#source-2" data-n="2">2</a>.</p>', [2])
     expect(page.locator(".source:visible")).to_have_count(1)
+    assert not page.evaluate(narrow)
     page.get_by_role("button", name="4 more that were looked at").click()
     expect(page.locator(".source:visible")).to_have_count(5)
 
@@ -222,6 +229,21 @@ def test_a_source_is_cut_between_sentences(page, script):
     marks = [[text.index(point), text.index(point) + len(point)]]
     script.say(run, "citations", route="hybrid", final=True, passages=[passage(1, text, marks)])
     expect(page.locator(".source-text")).to_have_text(f"… The leave year It runs from 1 January. {point} …")
+
+
+def test_nothing_is_said_to_be_left_out_between_sentences_that_follow_each_other(page, script):
+    run = script.asked()
+    script.accept(run)
+    points = (
+        "You may carry over up to five unused days.",
+        "Carried-over days must be taken by the end of March; after that\nthey lapse, whatever the reason.",
+    )
+    text = " ".join(points) + "\n"
+    marks = [[text.index(point), text.index(point) + len(point)] for point in points]
+    script.say(run, "citations", route="hybrid", final=True, passages=[passage(1, text, marks)])
+    expect(page.locator(".source-text")).to_have_text(text)  # as far as white space goes
+    expect(page.locator(".source-text mark")).to_have_count(2)
+    expect(page.get_by_role("button", name="Whole passage")).to_have_count(0)
 
 
 def test_an_answer_from_right_to_left_runs_that_way(page, script):
