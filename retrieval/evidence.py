@@ -10,7 +10,7 @@ lie elsewhere for other models, so for those say `cosines=False` and the words a
 The coefficients were fitted by `benchmarks/answerability.py --fit` (ridge logistic regression, every set of equal
 weight) to the questions of public sets and of the sample handbook, over libraries of three sizes, against
 questions that these documents do not answer, and to titles as very short questions, since the unanswerable ones
-are short and length must not be what refuses. docs/retrieval.md has what they give on sets left out of the fit."""
+are short and length must not be what refuses. docs/retrieval-measured.md has what they give on sets left out."""
 
 import math
 import re

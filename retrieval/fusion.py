@@ -16,7 +16,7 @@ for less.
 
 Reciprocal rank fusion throws the scores away, and lets a weak leg pull a strong one down. A weight learned from
 features of question and scores gained nothing on sets left out of the learning. Both are measured beside this
-in docs/retrieval.md."""
+in docs/retrieval-measured.md."""
 
 from itertools import chain
 

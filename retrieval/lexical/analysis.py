@@ -25,7 +25,7 @@ MOST_TERMS = 48
 
 LONGEST_TERM = 64
 NUMBERED = re.compile(r"([^\W\d_]{2,})(\d+)")  # a name with a number, in one word
-TITLE_WEIGHT, HEADING_WEIGHT = 2, 2  # how often each counts; docs/retrieval.md has the measurements
+TITLE_WEIGHT, HEADING_WEIGHT = 2, 2  # how often each counts; docs/retrieval-measured.md has the figures
 DEFAULT = "en"
 
 JOINT = "ˑ"  # a letter to Unicode, so that tokenizers keep it, and found in no text
