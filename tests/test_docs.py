@@ -138,9 +138,25 @@ def test_a_stage_that_was_given_up_is_worded_for_readers_of_old_answers(stage: s
 def test_links_between_pages_lead_somewhere() -> None:
     broken = [
         f"{path.relative_to(ROOT)}: {target}"
-        for path in [ROOT / "README.md", *DOCS.rglob("*.md")]
+        for path in [ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS.rglob("*.md")]
         for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", path.read_text())
         if not (path.parent / target).exists()
+    ]
+    assert not broken
+
+
+def anchors(path: Path) -> set[str]:
+    """Of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_links_to_headings_lead_to_one() -> None:
+    broken = [
+        f"{path.relative_to(ROOT)}: {target}#{anchor}"
+        for path in [ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS.rglob("*.md")]
+        for target, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)#([^)\s]+)\)", path.read_text())
+        if anchor not in anchors(path.parent / target if target else path)
     ]
     assert not broken
 
