@@ -185,6 +185,11 @@ def test_every_call_is_documented(call: str) -> None:
     assert f"`{call}" in page("http.md")
 
 
+@pytest.mark.parametrize("code", sorted(given_up()))
+def test_what_was_given_up_is_documented(code: str) -> None:
+    assert f"| `{code}` |" in page("http.md")
+
+
 def test_the_frames_are_those_documented():
     (table,) = re.findall(r"^## Frames$(.*?)^## ", page("http.md"), re.MULTILINE | re.DOTALL)
     made = re.findall(r'Event\(\s*"(\w+)"', Path(events.__file__).read_text())
