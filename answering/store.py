@@ -101,7 +101,7 @@ class RunStore:
             "run": ask.run,
             "user": ask.user,
             "conversation": conversation,
-            "title": " ".join(ask.text.split())[:120],
+            "title": title_of(ask.text),
             "question": ask.text,
             "collections": None if ask.collections is None else as_json(list(ask.collections)),
             "fresh": ask.fresh,
@@ -219,6 +219,11 @@ class RunStore:
         """Takes over the run of a process that is gone; None where another was quicker."""
         rows = await self._all(statements.CLAIM, {"run": run, "previous": previous, "owner": self.owner})
         return rows[0] if rows else None
+
+
+def title_of(question: str) -> str:
+    """What a conversation is called that begins with this question."""
+    return " ".join(question.split())[:120]
 
 
 def as_json(value: list[Any]) -> Jsonb:

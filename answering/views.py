@@ -4,6 +4,7 @@ socket (`consumers.py`); these pages only bring what happened before."""
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -91,6 +92,7 @@ def _page(request: HttpRequest, current: Conversation | None) -> HttpResponse:
         "collections": collections,
         "examples": examples(scope) if not runs else [],
         "librarians": [] if request.user.has_perm("retrieval.add_document") else _librarians(),
+        "kept_days": settings.KEEP_QUESTIONS_DAYS,
         "older": older,
         "newer": current is not None and before is not None,
         "page": {

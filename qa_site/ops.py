@@ -108,6 +108,7 @@ def ops(request: HttpRequest) -> HttpResponse:
         "figures": _figures(since),
         "stages": _stages(since),
         "newest": NEWEST,
+        "kept_days": settings.KEEP_QUESTIONS_DAYS if _is_cut(since) else 0,
         "shares": _shares(ended),
         "degradations": _rows(_DEGRADED, since),
         "dependencies": _dependencies(samples),
@@ -123,6 +124,12 @@ def ops(request: HttpRequest) -> HttpResponse:
         ],
     }
     return render(request, "ops/index.html", context)
+
+
+def _is_cut(since: datetime) -> bool:
+    """Whether a span begins before the oldest questions that are kept."""
+    days = settings.KEEP_QUESTIONS_DAYS
+    return bool(days) and since < timezone.now() - timedelta(days=days)
 
 
 def _rows(sql: str, since: datetime) -> list[tuple[Any, ...]]:

@@ -154,6 +154,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "retrieval.tasks.sweep", "schedule": 15.0},
     "sweep files": {"task": "retrieval.tasks.sweep_files", "schedule": 3600.0},
     "complete vectors": {"task": "retrieval.tasks.complete_vectors", "schedule": 300.0},
+    "forget questions": {"task": "answering.tasks.forget_questions", "schedule": 3600.0},
     "tidy vectors": {"task": "retrieval.tasks.tidy_vectors", "schedule": 900.0},
 }
 CELERY_BEAT_SCHEDULER = "qa_site.scheduling:Scheduler"
@@ -214,6 +215,7 @@ if HEDGE_DELAY_MAX_MS < HEDGE_DELAY_MIN_MS:
         "HEDGE_DELAY_MAX_MS", str(HEDGE_DELAY_MAX_MS), f"at least HEDGE_DELAY_MIN_MS={HEDGE_DELAY_MIN_MS}"
     )
 QUOTA_PER_MINUTE = env.integer("QUOTA_PER_MINUTE", 600, low=0, high=1_000_000)  # 0: no limit
+KEEP_QUESTIONS_DAYS = env.integer("KEEP_QUESTIONS_DAYS", 0, low=0, high=36_500)  # 0: for good
 LOGIN_TRIES = env.integer("LOGIN_TRIES", 10, low=0, high=10_000)  # 0: no limit
 WEB = env.integer("WEB", 1, low=1, high=64)
 

@@ -4,7 +4,7 @@ beside the old ones, models that nobody asks any more dropped.
 These take an autocommit psycopg connection and make transactions of their own."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +17,9 @@ from retrieval.partitions import COLLECTION_LOCKS, COLUMNS, RETIRED, Model, copy
 from retrieval.vectors import LAYOUT_SECONDS
 
 Connection = psycopg.Connection[Any]
+Chore = Callable[[Connection], str]
+chores: list[Chore] = []
+"""What other apps keep in shape when an administrator asks for it; each says in a line what it did."""
 
 MAINTENANCE_LOCK, REEMBEDDING_LOCK = 20484, 20485
 COPY_FROM, COPY_TO_SHARE = 1_000, 0.6

@@ -13,8 +13,9 @@ from retrieval.errors import RetrievalError
 
 class Command(BaseCommand):
     help = (
-        "Vacuum the tables, give collections that have grown a vector index of their own, drop what is not used. A"
-        " running stack does this by itself every 15 minutes, all but the vacuum and --rebuild."
+        "Vacuum the tables, give collections that have grown a vector index of their own, drop what is not used,"
+        " delete questions older than KEEP_QUESTIONS_DAYS. A running stack does this by itself every 15 to 60 minutes,"
+        " all but the vacuum and --rebuild."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -40,3 +41,5 @@ class Command(BaseCommand):
             maintenance.vacuum(connection, table)
         for table in ("retrieval_chunk", "retrieval_document", "retrieval_change"):
             maintenance.vacuum(connection, table)
+        for chore in maintenance.chores:
+            self.stdout.write(chore(connection))
