@@ -31,7 +31,10 @@ NO_RUN = "00000000-0000-0000-0000-000000000000"
 
 RUN_NAMED = re.compile(r'"(?:id|run)" ?: ?"([0-9A-Fa-f-]{36})"')
 
-NOT_LOGGED_IN = 4401
+NOT_LOGGED_IN, TRY_AGAIN = 4401, 1013
+
+NEXT_TRY = 5.0
+"""Seconds that a socket stays open of which Postgres does not say whose it is; its page comes again."""
 
 
 @dataclass(eq=False, slots=True)
@@ -166,6 +169,33 @@ class AskConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def _send(self, frame: Frame) -> None:
         with suppress(OSError, RuntimeError):  # so servers say that the reader is gone; `disconnect` follows
             await self.send(text_data=wire(frame).decode())
+
+
+class UnknownConsumer(AskConsumer):
+    """The socket of somebody of whom Postgres does not say who it is. What they ask is refused in so many words, and
+    what may be under way they hear of when they come again."""
+
+    async def connect(self) -> None:
+        self.relays, self.typist = {}, None
+        await self.accept()
+        self.end = asyncio.create_task(self._come_again(NEXT_TRY))
+
+    async def disconnect(self, code: int) -> None:
+        self.end.cancel()
+
+    async def ask(self, body: Mapping[str, Any]) -> None:
+        raise StoreUnavailable
+
+    async def resume(self, body: Mapping[str, Any]) -> None:
+        await self._come_again()
+
+    async def stop(self, body: Mapping[str, Any]) -> None:
+        await self._come_again()
+
+    async def _come_again(self, seconds: float = 0) -> None:
+        await asyncio.sleep(seconds)
+        with suppress(OSError, RuntimeError):
+            await self.close(code=TRY_AGAIN)
 
 
 def _named(text: str) -> str:

@@ -5,7 +5,6 @@ import os
 from typing import Any
 
 import psycopg
-from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.asgi import get_asgi_application
 from django.urls import re_path
@@ -19,19 +18,17 @@ import retrieval.routing  # noqa: E402
 from answering.errors import AnsweringError  # noqa: E402
 from answering.wiring import leave as leave  # noqa: E402
 from answering.wiring import wiring  # noqa: E402
+from qa_site.callers import told_apart  # noqa: E402
 from qa_site.origin import Denier, SameOrigin  # noqa: E402
 from qa_site.uploads import Roomed  # noqa: E402
 from retrieval.errors import RetrievalError  # noqa: E402
 from retrieval.postgres.connections import impatient  # noqa: E402
 
-sockets = [
-    *answering.routing.websocket_urlpatterns,
-    *retrieval.routing.websocket_urlpatterns,
-    re_path("", Denier.as_asgi()),  # an unknown address is no bug of ours
-]
-routes = ProtocolTypeRouter(
-    {"http": Roomed(http), "websocket": SameOrigin(AuthMiddlewareStack(URLRouter(sockets)))}
-)
+elsewhere = re_path("", Denier.as_asgi())  # an unknown address is no bug of ours
+known = [*answering.routing.websocket_urlpatterns, *retrieval.routing.websocket_urlpatterns, elsewhere]
+unknown = [*answering.routing.of_unknown, elsewhere]
+sockets = SameOrigin(told_apart(URLRouter(known), URLRouter(unknown)))
+routes = ProtocolTypeRouter({"http": Roomed(http), "websocket": sockets})
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:

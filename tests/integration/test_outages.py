@@ -9,14 +9,17 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
+from asgiref.sync import sync_to_async
+from channels.testing import WebsocketCommunicator
 from django.contrib.auth.models import User
 from django.db import DatabaseError, OperationalError, connection
-from django.test import Client
+from django.test import AsyncClient, Client
 from django.utils import timezone
 from psycopg.conninfo import make_conninfo
 
-from answering import tokens
-from qa_site import health
+from answering import consumers, tokens
+from qa_site import callers, health
+from qa_site.asgi import application
 from qa_site.logs import JsonFormatter
 from retrieval import library, tasks
 from retrieval.database import make_pool
@@ -58,6 +61,65 @@ def test_a_page_says_that_the_database_is_away(client, path):
         response = client.get(path)
     assert (response.status_code, response["Retry-After"]) == (503, "5")
     assert "The database cannot be reached right now" in response.content.decode()
+
+
+@sync_to_async
+def fail_from_now(fail):
+    connection.execute_wrappers.append(fail)
+
+
+@pytest.fixture
+async def outage():
+    """Begun by the test, in the thread in which sockets find out whose they are."""
+    yield fail_from_now
+    await sync_to_async(lambda: connection.execute_wrappers.clear())()
+
+
+async def a_socket(path="/ws/ask/"):
+    client = AsyncClient()
+    await client.aforce_login(await User.objects.acreate(username="reader"))
+    cookie = "; ".join(f"{name}={morsel.value}" for name, morsel in client.cookies.items())
+    return WebsocketCommunicator(application, path, headers=[(b"cookie", cookie.encode())])
+
+
+def away(execute, sql, params, many, context):
+    raise OperationalError("connection refused")
+
+
+def slow(execute, sql, params, many, context):
+    return execute("SELECT pg_sleep(0.3)", (), many, context)
+
+
+@pytest.mark.parametrize("outage_of", [away, slow])
+async def test_a_socket_opened_in_an_outage_says_so(outage, outage_of, monkeypatch):
+    monkeypatch.setattr(callers, "PATIENCE", 0.1)
+    socket = await a_socket()
+    await outage(outage_of)
+    assert (await socket.connect())[0]
+    run = "0b0e9b52-6f0c-4d3c-8e1e-0d8d8d1a7a11"
+    await socket.send_json_to({"type": "typing", "text": "how many days"})
+    await socket.send_json_to({"type": "ask", "id": run, "question": "How many days of leave?"})
+    refused = await socket.receive_json_from()
+    assert (refused["type"], refused["code"], refused["run"]) == ("error", "unavailable", run)
+    assert refused["retry_after"] == 5
+    await socket.send_json_to({"type": "resume", "run": run, "after": 0})  # it may be under way
+    assert (await socket.receive_output())["code"] == consumers.TRY_AGAIN
+    await socket.disconnect()
+
+
+async def test_a_socket_opened_in_an_outage_does_not_stay(outage, monkeypatch):
+    monkeypatch.setattr(consumers, "NEXT_TRY", 0.01)
+    socket = await a_socket()
+    await outage(away)
+    assert (await socket.connect())[0]
+    assert (await socket.receive_output())["code"] == consumers.TRY_AGAIN
+    await socket.disconnect()
+
+
+async def test_the_librarys_socket_is_not_opened_in_an_outage(outage):
+    socket = await a_socket("/ws/library/")
+    await outage(away)
+    assert not (await socket.connect())[0]
 
 
 def test_a_bug_is_still_one(client):
