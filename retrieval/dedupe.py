@@ -1,27 +1,26 @@
-"""What is said twice is cited once (pure): near-duplicates folded, neighbours of one document joined."""
+"""What is said twice is cited once (pure): near-duplicates folded, neighbours of one document joined, and of texts that
+differ in a number alone the newest edition first."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from retrieval.lexical.analysis import passage_terms, terms
+from retrieval import editions
+from retrieval.lexical.analysis import passage_terms
 from retrieval.passages import Passage
 
 SAME = 0.85  # of the shingles of three words, for two texts under the same title
 IDENTICAL = 0.98  # under different titles: the page of another plan or product may differ in its name alone
 LONGEST = 2400  # characters of joined neighbours
-_VERSION = re.compile(
-    r"\b(?:v(?:ersion)?\s*\d[\d.]*|final|draft|copy|new|old|rev\w*|\d+)\b|\.\w{2,4}$", re.IGNORECASE
-)
-
 _WORD, _NUMBER = re.compile(r"\w+"), re.compile(r"\d+")
 
 
 def fold(passages: Sequence[Passage], question: str = "") -> list[Passage]:
     """The passages, best first, without those that repeat a better one: the same policy in v3 and v3-final, a
     page that is in two folders. Of a group that stays whose title the question names, else the newest, at the place
-    and with the score of the best. Texts that differ in a number are never folded: they say something else."""
+    and with the score of the best. Texts that differ in a number are never folded, for they say something else; but the
+    newest edition stands before the others."""
     groups: list[list[Passage]] = []
     for passage in passages:
         words = _words(passage.text)
@@ -31,7 +30,8 @@ def fold(passages: Sequence[Passage], question: str = "") -> list[Passage]:
                 break
         else:
             groups.append([passage])
-    return [_chosen(group, question) if len(group) > 1 else group[0] for group in groups]
+    folded = [_chosen(group, question) if len(group) > 1 else group[0] for group in groups]
+    return editions.newest_first(folded, question)
 
 
 @lru_cache(maxsize=2048)
@@ -74,7 +74,7 @@ def _print_of(title: str, text: str) -> _Print:
     shingles = frozenset(map(hash, zip(words, words[1:], words[2:], strict=False))) or frozenset(
         {hash(words)}
     )
-    return _Print(" ".join(terms(_VERSION.sub(" ", title.replace("_", " ")))), numbers, shingles)
+    return _Print(editions.name(title), numbers, shingles)
 
 
 def _repeats(one: _Print, other: _Print) -> bool:
@@ -86,12 +86,7 @@ def _repeats(one: _Print, other: _Print) -> bool:
 
 
 def _chosen(group: Sequence[Passage], question: str) -> Passage:
-    asked = frozenset(terms(question))
-
-    def named(passage: Passage) -> int:
-        return len(asked.intersection(passage_terms(f"{passage.title}\n{passage.heading}")))
-
-    best, chosen = group[0], max(group, key=lambda passage: (named(passage), passage.updated_at))
+    best, chosen = group[0], editions.newest(group, question)[0]
     return replace(chosen, score=best.score, lexical_rank=best.lexical_rank, vector_rank=best.vector_rank)
 
 
