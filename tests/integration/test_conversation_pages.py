@@ -268,7 +268,7 @@ def test_the_administration_finds_no_run_by_what_it_says(client, run, lookup):
 def test_who_deletes_an_account_is_not_told_what_it_asked(client, owner, run):
     client.force_login(User.objects.create_superuser("root"))
     page = client.get(f"/admin/auth/user/{owner.pk}/delete/").content.decode()
-    assert f"conversation {run.conversation_id}" in page
+    assert "Conversations: 1" in page
     assert "When is the merger?" not in page
 
 
