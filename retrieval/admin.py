@@ -51,10 +51,27 @@ class CollectionAdmin(CollectionAdminBase):
         return ", ".join(group.name for group in collection.groups.all()) or "superusers alone"
 
 
+class ReadableCollection(admin.SimpleListFilter):
+    """Django's own looks at every document for which collections there are."""
+
+    title = "collection"
+    parameter_name = "collection"
+
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
+        return [(str(each.pk), str(each)) for each in permissions.readable_collections(request.user)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Document]) -> QuerySet[Document]:
+        value = self.value()
+        if value is None:
+            return queryset
+        return queryset.filter(collection=int(value)) if value.isdecimal() else queryset.none()
+
+
 @admin.register(Document)
 class DocumentAdmin(DocumentAdminBase):
     list_display = ("name", "collection", "status", "chunk_count", "uploaded_by", "created_at")
-    list_filter = ("status", ("collection", admin.RelatedOnlyFieldListFilter))
+    list_filter = ("status", ReadableCollection)
+    show_full_result_count = False
     search_fields = ("name", "title")
     fields = (
         "name",
@@ -71,8 +88,8 @@ class DocumentAdmin(DocumentAdminBase):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Document]:
         """Those that the user reads: librarians may be staff, too."""
-        readable = permissions.readable_documents(request.user)
-        return super().get_queryset(request).filter(pk__in=readable.values("pk"))
+        readable = permissions.readable_collections(request.user)
+        return super().get_queryset(request).filter(collection__in=list(readable))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

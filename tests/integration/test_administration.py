@@ -6,6 +6,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from answering.models import ApiToken, Conversation, Run
+from retrieval.models import Collection, Document
 
 pytestmark = pytest.mark.django_db
 
@@ -102,3 +103,32 @@ def test_runs_are_counted_before_they_are_deleted(admin, busy):
     assert not any(map(reads_answers, sql))
     admin.post("/admin/answering/run/", posted | {"post": "yes"})
     assert Run.objects.count() == 0
+
+
+def test_the_list_of_documents_looks_for_no_collections_among_them(admin, busy):
+    collection = Collection.objects.create(slug="handbook", name="Handbook")
+    other = Collection.objects.create(slug="papers", name="Papers")
+    for name, place in (("leave.md", collection), ("merger.md", other)):
+        Document.objects.create(collection=place, name=name)
+    page, sql = statements(admin, f"/admin/retrieval/document/?collection={collection.pk}")
+    assert "leave.md" in page
+    assert "merger.md" not in page
+    assert not any("DISTINCT" in each or "IN (SELECT" in each for each in sql if "retrieval_document" in each)
+
+
+@pytest.mark.parametrize("value", ["x", "-1", "9" * 30])
+def test_a_collection_that_cannot_be_has_no_documents(admin, value):
+    assert admin.get(f"/admin/retrieval/document/?collection={value}").status_code == 200
+
+
+def test_the_library_counts_documents_once(admin):
+    for slug in ("a", "b", "c"):
+        place = Collection.objects.create(slug=slug, name=slug)
+        Document.objects.create(collection=place, name="a.md", status="failed")
+        Document.objects.create(collection=place, name="b.md", status="ready")
+    page, sql = statements(admin, "/library/")
+    assert page.count("2 documents") == 3
+    assert page.count(">1 failed<") == 3
+    (counting,) = [each for each in sql if "GROUP BY" in each]
+    assert counting.count('FROM "retrieval_document"') == 1
+    assert "DISTINCT" not in counting
