@@ -18,6 +18,8 @@ from retrieval.models import Chunk, Collection, Document
 
 RUNS_SHOWN = 30
 CONVERSATIONS_SHOWN = 60
+CONVERSATIONS_A_PAGE = 200
+"""Where all are listed."""
 
 Passage = dict[str, Any]
 """A passage as its citations frame had it."""
@@ -126,6 +128,37 @@ def runs_of(
     page = page[:RUNS_SHOWN][::-1]
     state = standing((passage for run in page for passage in run.citations), scope)
     return [shown(run, state) for run in page], str(page[0].id) if older else ""
+
+
+def asked_by(user: int) -> tuple[list[Conversation], bool]:
+    """The newest conversations that the user has asked in, and whether there are others. Thousands of a program's would
+    bury them."""
+    every = _newest_first(user)
+    found = list(every.filter(by_program=False)[: CONVERSATIONS_SHOWN + 1])
+    more = len(found) > CONVERSATIONS_SHOWN or every.filter(by_program=True).exists()
+    return found[:CONVERSATIONS_SHOWN], more
+
+
+def all_of(user: int, *, after: UUID | None = None) -> tuple[list[Conversation], str]:
+    """A page of all conversations, also those of programs: the newest, or those that follow `after`; the id to go on
+    from, where there are more."""
+    found = _newest_first(user)
+    last = found.filter(pk=after).first() if after else None
+    if last is not None:
+        at = last.updated_at
+        found = found.filter(updated_at__lte=at).exclude(updated_at=at, pk__gte=last.pk)
+    page = list(found[: CONVERSATIONS_A_PAGE + 1])
+    is_last = len(page) <= CONVERSATIONS_A_PAGE
+    page = page[:CONVERSATIONS_A_PAGE]
+    return page, "" if is_last else str(page[-1].pk)
+
+
+def _newest_first(user: int) -> QuerySet[Conversation]:
+    return (
+        Conversation.objects.filter(user=user)
+        .only("id", "title", "updated_at")
+        .order_by("-updated_at", "-pk")
+    )
 
 
 def by_day(conversations: Sequence[Conversation], today: date) -> list[tuple[str, list[Conversation]]]:

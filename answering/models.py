@@ -12,7 +12,12 @@ from django.db import models
 
 class Conversation(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="conversations")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="conversations",
+        db_index=False,
+    )
     title = models.CharField(max_length=200)
     by_program = models.BooleanField(
         default=False, db_default=False, help_text="Only a program has asked in it, with its user's token."
@@ -27,7 +32,8 @@ class Conversation(models.Model):
                 fields=["user", "-updated_at"],
                 condition=models.Q(by_program=False),
                 name="conversation_listed",
-            )
+            ),
+            models.Index(fields=["user", "-updated_at"], name="conversation_of_user"),
         ]
 
     def __str__(self) -> str:

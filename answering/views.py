@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 from answering.asking import LONGEST
 from answering.examples import examples
 from answering.forms import ConversationForm
-from answering.history import CONVERSATIONS_SHOWN, by_day, runs_of
+from answering.history import all_of, asked_by, by_day, runs_of
 from answering.models import Conversation
 from retrieval.access import scope_for
 from retrieval.logins import logged_in
@@ -78,17 +78,20 @@ def _page(request: HttpRequest, current: Conversation | None) -> HttpResponse:
     before = _uuid(request.GET.get("before"))
     runs, older = runs_of(current, scope, before=before) if current else ([], "")
     every = "all" in request.GET
-    conversations = Conversation.objects.filter(user=request.user.pk).only("id", "title", "updated_at")
-    # Thousands of a program's would bury what its owner has asked.
-    asked = conversations.filter(by_program=False)
-    listed = list(conversations if every else asked[: CONVERSATIONS_SHOWN + 1])
+    assert request.user.pk is not None
+    further, more = "", False
+    if every:
+        listed, further = all_of(request.user.pk, after=_uuid(request.GET.get("after")))
+    else:
+        listed, more = asked_by(request.user.pk)
     context: dict[str, Any] = {
         "section": "ask",
         "modules": MODULES,
         "conversation": current,
-        "days": by_day(listed if every else listed[:CONVERSATIONS_SHOWN], timezone.localdate()),
-        "more": not every
-        and (len(listed) > CONVERSATIONS_SHOWN or conversations.filter(by_program=True).exists()),
+        "days": by_day(listed, timezone.localdate()),
+        "more": more,
+        "further": further,
+        "newest": every and "after" in request.GET,
         "collections": collections,
         "examples": examples(scope) if not runs else [],
         "librarians": [] if request.user.has_perm("retrieval.add_document") else _librarians(),

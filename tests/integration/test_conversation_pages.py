@@ -1,16 +1,20 @@
 """The ask page and conversations: whose they are, and what of old answers may still be shown."""
 
+import html
 import re
+import uuid
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import Group, Permission, User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from answering.examples import question
-from answering.history import RUNS_SHOWN
+from answering.history import CONVERSATIONS_A_PAGE, RUNS_SHOWN
 from answering.models import Conversation, Run
 from retrieval.models import Chunk, Collection, Document
 
@@ -112,6 +116,67 @@ def test_what_a_program_asked_is_listed_on_demand_alone(browser, owner, conversa
     assert "Show all conversations" in first
     assert address(program) in every
     assert browser.get(address(program)).status_code == 200
+
+
+def addresses(page):
+    """Of the conversations that a page lists, in their order."""
+    return re.findall(r'<a href="(/c/[^"]+/)"', page.content.decode())
+
+
+def test_all_conversations_are_listed_page_by_page(browser, owner):
+    """However many there are: each once, the newest first, also those of the same moment."""
+    now = timezone.now()
+    count = 2 * CONVERSATIONS_A_PAGE + 3
+    Conversation.objects.bulk_create(Conversation(user=owner, title=f"No. {n}") for n in range(count))
+    Conversation.objects.update(updated_at=now)
+    Conversation.objects.filter(pk__in=Conversation.objects.values("pk")[:50]).update(
+        updated_at=now - timedelta(days=1)
+    )
+    seen, at = [], "/?all"
+    while at:
+        page = browser.get(at)
+        assert len(addresses(page)) <= CONVERSATIONS_A_PAGE
+        seen += addresses(page)
+        on = re.search(r'href="([^"]+)">Older conversations', page.content.decode())
+        at = "/" + html.unescape(on[1]) if on else ""
+    expected = Conversation.objects.order_by("-updated_at", "-pk")
+    assert seen == [address(each) for each in expected]
+
+
+def test_a_page_of_conversations_begins_anew_where_its_beginning_has_gone(browser, conversation):
+    assert addresses(browser.get(f"/?all&after={uuid.uuid4()}")) == [address(conversation)]
+
+
+def plan_of(sql):
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+        cursor.execute(f"EXPLAIN {sql}")
+        return "\n".join(line for (line,) in cursor.fetchall())
+
+
+@pytest.mark.parametrize("which", ["/?all", "/"])
+def test_a_list_of_conversations_reads_no_more_than_it_shows(browser, conversation, which):
+    """They are found in their order by an index, and not sorted."""
+    with CaptureQueriesContext(connection) as captured:
+        browser.get(which)
+    (sql,) = [
+        each["sql"]
+        for each in captured
+        if "LIMIT" in each["sql"] and '"title"' in each["sql"] and "conversation" in each["sql"]
+    ]
+    plan = plan_of(sql)
+    assert "Presorted Key: updated_at" in plan
+    assert "LIMIT" in sql
+
+
+def test_examples_look_at_the_newest_of_each_collection_alone(browser, document):
+    """And not at every document that the reader may read."""
+    with CaptureQueriesContext(connection) as captured:
+        browser.get("/")
+    (sql,) = [each["sql"] for each in captured if "CROSS JOIN LATERAL" in each["sql"]]
+    plan = plan_of(sql)
+    assert "Index Cond: ((collection_id = c.id) AND (ready_at IS NOT NULL))" in plan
+    assert plan.count("Limit") == 2
 
 
 def test_a_conversation_of_another_is_not_there(client, conversation, run, staff):
