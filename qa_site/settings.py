@@ -171,7 +171,12 @@ FAST_MODEL = env.text("FAST_MODEL", ANSWER_MODEL)
 FALLBACK_BASE_URL = env.url("FALLBACK_BASE_URL", "", ("http", "https"))
 FALLBACK_API_KEY = env.text("FALLBACK_API_KEY")
 FALLBACK_MODEL = env.text("FALLBACK_MODEL", ANSWER_MODEL)
-if (FALLBACK_BASE_URL or FALLBACK_API_KEY) and not FALLBACK_MODEL:
+HAS_FALLBACK = bool(FALLBACK_BASE_URL or FALLBACK_API_KEY)
+if env.text("FALLBACK_MODEL") and not HAS_FALLBACK:  # one of a single server protects from nothing
+    raise env.BadSetting(
+        "FALLBACK_MODEL", FALLBACK_MODEL, "used together with FALLBACK_BASE_URL or FALLBACK_API_KEY"
+    )
+if HAS_FALLBACK and not FALLBACK_MODEL:
     raise env.BadSetting(
         "FALLBACK_MODEL", "", "the name of a model, since FALLBACK_BASE_URL or FALLBACK_API_KEY is set"
     )

@@ -40,6 +40,22 @@ def test_a_command_that_loses_postgres_says_so_in_a_line(transactional_db):
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "needed"),
+    [
+        ("ANSWER_MODEL", "OPENAI_API_KEY or OPENAI_BASE_URL"),
+        ("FALLBACK_MODEL", "FALLBACK_BASE_URL or FALLBACK_API_KEY"),
+        ("EMBEDDING_MODEL", "EMBEDDING_API_KEY or EMBEDDING_BASE_URL"),
+    ],
+)
+def test_a_model_without_its_server_stops_the_start(name, needed):
+    done = subprocess.run(
+        [*MANAGE, "check"], cwd=ROOT, env={**os.environ, name: "some"}, capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert done.stderr == f"{name}='some' cannot be used: it must be used together with {needed}.\n"
+
+
 @pytest.mark.parametrize("name", ["", "nobody"])
 def test_who_is_nobody_does_not_ask_as_a_superuser(transactional_db, django_user_model, name):
     make_cast()
