@@ -5,9 +5,12 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from answering.models import Conversation, Run
+from qa_site import ops
 
 pytestmark = pytest.mark.django_db
 
@@ -93,3 +96,41 @@ def test_a_span_leaves_out_what_was_before_it(client, operator):
 def test_no_questions_text_is_shown(client, operator):
     keep_run(operator, [stage("lexical", 0, 10)], degraded=["embed_timeout"])
     assert "secret" not in client.get("/ops/").content.decode()
+
+
+def keep_many(user, count, age):
+    conversation = Conversation.objects.create(user=user)
+    Run.objects.bulk_create(
+        Run(
+            user=user,
+            conversation=conversation,
+            question="secret?",
+            status=Run.Status.DONE,
+            finish="complete",
+            route="hybrid",
+            total_ms=50.0,
+            stages=[stage("store", 0, 2)],
+        )
+        for _ in range(count)
+    )
+    Run.objects.filter(conversation=conversation).update(created_at=timezone.now() - age)
+
+
+def test_of_very_many_questions_the_newest_are_looked_at(client, operator):
+    """And the page says so."""
+    keep_many(operator, 5, timedelta(days=3))
+    keep_many(operator, ops.NEWEST, timedelta(hours=2))
+    page = client.get("/ops/?span=7d").content.decode()
+    assert f"The newest {ops.NEWEST} questions of this span, since " in page
+    assert row_of("store", page)[0] == str(ops.NEWEST)
+    page = client.get("/ops/?span=15m").content.decode()
+    assert "The newest" not in page
+
+
+def test_what_runs_said_is_not_read(client, operator):
+    keep_run(operator, [stage("store", 0, 2)], degraded=["embed_timeout"])
+    with CaptureQueriesContext(connection) as captured:
+        client.get("/ops/")
+    columns = ("question", "answer", "html", "events", "citations")
+    said = [f'"answering_run"."{column}"' for column in columns]
+    assert not [each["sql"] for each in captured if any(column in each["sql"] for column in said)]
