@@ -155,6 +155,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep files": {"task": "retrieval.tasks.sweep_files", "schedule": 3600.0},
     "complete vectors": {"task": "retrieval.tasks.complete_vectors", "schedule": 300.0},
     "forget questions": {"task": "answering.tasks.forget_questions", "schedule": 3600.0},
+    "clear sessions": {"task": "qa_site.tasks.clear_sessions", "schedule": 3600.0},
     "tidy vectors": {"task": "retrieval.tasks.tidy_vectors", "schedule": 900.0},
 }
 CELERY_BEAT_SCHEDULER = "qa_site.scheduling:Scheduler"
