@@ -97,11 +97,11 @@ class Command(BaseCommand):
         self.stderr.write(f"{frame['message']}{wait}")
 
     def _on_done(self, frame: Frame) -> None:
-        self.stdout.write(f"\n\n{frame['finish']} by {frame['route']}")
+        self.stdout.write(f"\n\nFinish: {frame['finish']}. Route: {frame['route']}.")
         if frame["degraded"]:
-            self.stdout.write("given up: " + ", ".join(frame["degraded"]))
+            self.stdout.write(f"Given up: {', '.join(frame['degraded'])}.")
+        if frame["stages"]:
+            self.stdout.write(f"  {'Stage':<14}{'from ms':>9}{'took ms':>9}")
         for stage in frame["stages"]:
             outcome = "" if stage["outcome"] == "ok" else f"  {stage['outcome']}"
-            self.stdout.write(
-                f"  {stage['stage']:<14}{stage['start_ms']:>8.1f} + {stage['ms']:.1f} ms{outcome}"
-            )
+            self.stdout.write(f"  {stage['stage']:<14}{stage['start_ms']:>9.1f}{stage['ms']:>9.1f}{outcome}")

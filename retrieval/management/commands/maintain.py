@@ -33,7 +33,8 @@ class Command(BaseCommand):
     def maintain(self, connection: maintenance.Connection, rebuild: bool) -> None:
         done = maintenance.tidy(connection)
         self.stdout.write(
-            f"Copies of collections: {done.made} made, {done.dropped} dropped. Old models dropped: {done.models}."
+            f"Indexes of single collections: {done.made} made, {done.dropped} dropped."
+            f" Vectors of old models: {done.models} dropped."
         )
         for table in maintenance.tables(connection):
             if rebuild:

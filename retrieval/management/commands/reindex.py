@@ -68,7 +68,10 @@ class Command(BaseCommand):
             return
         # The folder is a disposable copy: whoever follows the changes notices and builds it anew.
         shutil.rmtree(settings.LEXICAL_DIR, ignore_errors=True)
-        self.stdout.write("The lexical index is being rebuilt; questions go on by what is loaded.")
+        self.stdout.write(
+            "The lexical index was removed. A running stack rebuilds it at once and answers meanwhile from what is"
+            " loaded; otherwise the next start rebuilds it."
+        )
 
     def read(self, slug: str | None, quiet: bool) -> None:
         """A few at a time, so that what people add meanwhile does not wait for all of them."""
@@ -91,7 +94,7 @@ class Command(BaseCommand):
         failures = failed(keys)
         for name, reason in failures:
             self.stderr.write(f"{name}: {reason}")
-        self.stdout.write(f"{len(keys) - len(failures)} of {len(keys)} documents were read anew.")
+        self.stdout.write(f"{len(keys) - len(failures)} of {len(keys)} documents were read again.")
         if failures:
             raise SystemExit(1)
 

@@ -41,7 +41,7 @@ def texts(slug: str) -> list[str]:
 
 
 def test_every_document_is_read_from_its_file_again(misread):
-    assert read_anew() == (0, "2 of 2 documents were read anew.\n", "")
+    assert read_anew() == (0, "2 of 2 documents were read again.\n", "")
     assert texts("people") == texts("papers") == [TEXT]
     for document in Document.objects.all():
         assert document.status == "ready"
@@ -49,7 +49,7 @@ def test_every_document_is_read_from_its_file_again(misread):
 
 
 def test_one_collection_can_be_read_again(misread):
-    assert read_anew("--collection", "papers") == (0, "1 of 1 documents were read anew.\n", "")
+    assert read_anew("--collection", "papers") == (0, "1 of 1 documents were read again.\n", "")
     assert texts("papers") == [TEXT]
     assert texts("people") == ["Y o u g e t"]
 
@@ -58,7 +58,7 @@ def test_what_cannot_be_read_any_more_keeps_its_text_and_is_named(misread):
     document = Document.objects.get(collection__slug="people")
     storage.path_of(document.content_hash).write_bytes(b"%PDF-1.7\nand nothing more")
     status, out, errors = read_anew("--collection", "people")
-    assert (status, out) == (1, "0 of 1 documents were read anew.\n")
+    assert (status, out) == (1, "0 of 1 documents were read again.\n")
     document.refresh_from_db()
     assert errors == f"leave.md: {document.reason}\n"
     assert texts("people") == ["Y o u g e t"]
