@@ -1,6 +1,7 @@
 """`manage.py`, around Django's own: a bad setting is one line, and a command that needs the database finds
 one: where nothing runs, the bundled servers are started for as long as it takes."""
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -39,6 +40,8 @@ def execute(argv: Sequence[str]) -> None:
     """Runs one command. Exits with 2 and one line on a setting that cannot be used, with 1 and one line where Postgres
     goes away or takes no changes, with 130 after a Ctrl-C, and quietly with 141 when nobody reads on, as behind
     `| head`."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # answers may hold what this terminal cannot show
     try:
         run(take_data_option(list(argv)))
         sys.stdout.flush()

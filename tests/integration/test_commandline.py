@@ -31,6 +31,21 @@ def test_a_reader_who_has_enough_is_no_error():
     assert (done.returncode, done.stderr) == (141, "")
 
 
+SHOWN = (
+    "from django.core.management.base import OutputWrapper; import sys; OutputWrapper(sys.stdout).write('{}')"
+)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_a_terminal_that_cannot_show_a_word_shows_the_others(transactional_db, encoding):
+    """A file's name can be what no encoding has."""
+    environment = os.environ | {"PYTHONIOENCODING": encoding}
+    shell = [*MANAGE, "shell", "-v", "0", "-c", SHOWN.format("vier \\u6f22 \\udcff da")]
+    done = subprocess.run(shell, cwd=ROOT, env=environment, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.decode(encoding).split()[::3] == ["vier", "da"]
+
+
 def test_a_command_that_loses_postgres_says_so_in_a_line(transactional_db):
     done = subprocess.run(
         [*MANAGE, "shell", "-v", "0", "-c", ENDED], cwd=ROOT, capture_output=True, text=True

@@ -66,7 +66,7 @@ class Command(BaseCommand):
 
     def _line(self, frame: Frame, as_json: bool) -> None:
         if as_json:
-            self.stdout.write(json.dumps(frame, ensure_ascii=False))
+            self.stdout.write(json.dumps(frame))
         else:
             show = getattr(self, f"_on_{frame['type']}", None)
             if show is not None:
