@@ -60,8 +60,10 @@ TURN = 0.0005
 its turn after every wait for the network; what searches by words or renders a page beside it need not be quick."""
 
 # Where nothing takes the place of a dependency, leaving it alone helps nobody but itself: only a long and nearly whole
-# failure is taken for one, and it is tried again soon. A few slow answers on a busy machine are none.
+# failure is taken for one, and it is tried again soon. A few slow answers on a busy machine are none. Without the
+# embedder the search is worse, and who tries it has the citations of the other leg meanwhile.
 THRESHOLDS = {
+    "embedder": Thresholds(open_cap=5.0),
     "vectors": Thresholds(consecutive=12, failure_rate=0.7, minimum_calls=30, open_cap=5.0),
     "passages": Thresholds(
         consecutive=30, failure_rate=0.9, minimum_calls=60, open_seconds=0.5, open_cap=2.0

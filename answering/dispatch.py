@@ -41,6 +41,9 @@ OVERDUE = 0.6
 QUICK = 0.1
 """Where less is left than the quickest tenth of first tokens takes, no second call is made."""
 
+ALONE = 5.0
+"""Seconds that an upstream is left alone at most while no other one is well: all questions get extracts then."""
+
 PATIENCE = 3.0
 """Budgets of the first token that work which can wait waits for its place: nobody sits before it."""
 
@@ -105,8 +108,11 @@ class Dispatcher:
 
     def candidates(self) -> list[Route]:
         """The routes that are well; where none is, those whose turn it is to be tried."""
-        closed = [route for route in self.routes if route.closed]
-        return closed or [route for route in self.routes if route.breaker.probe_due]
+        if closed := [route for route in self.routes if route.closed]:
+            return closed
+        for route in self.routes:
+            route.breaker.hasten(ALONE)
+        return [route for route in self.routes if route.breaker.probe_due]
 
     def other_than(self, route: Route) -> Route | None:
         """A route to turn to, another one wherever more than one is set up."""

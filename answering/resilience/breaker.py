@@ -82,7 +82,7 @@ class Breaker:
         self._in_a_row = 0.0
         self._trips = 0
         self._closed_at = clock()
-        self._open_until = 0.0
+        self._opened_at = self._open_until = self._asked_until = 0.0
         self._probe: Call | None = None
 
     @property
@@ -118,6 +118,11 @@ class Breaker:
         """Open a closed breaker on evidence other than a call's result."""
         if self._state == "closed":
             self._open()
+
+    def hasten(self, seconds: float) -> None:
+        """Where nothing takes its place: be open for so long at most, if not asked for more."""
+        if self._state == "open":
+            self._open_until = min(self._open_until, max(self._opened_at + seconds, self._asked_until))
 
     def _probing(self) -> bool:
         return self._probe is not None and self._clock() - self._probe.started < self._is.probe_seconds
@@ -159,7 +164,9 @@ class Breaker:
         # The exponent is bounded only so that a year of outage does not overflow.
         seconds = self._is.open_seconds * 2.0 ** min(self._trips - 1, 30)
         seconds *= 1 + self._is.jitter * (2 * self._rand() - 1)
-        self._open_until = self._clock() + min(max(seconds, at_least), self._is.open_cap)
+        self._opened_at = self._clock()
+        self._asked_until = self._opened_at + min(at_least, self._is.open_cap)
+        self._open_until = max(self._opened_at + min(seconds, self._is.open_cap), self._asked_until)
         self._become("open")
 
     def _close(self) -> None:

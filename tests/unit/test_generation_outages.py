@@ -44,6 +44,19 @@ async def test_a_breaker_closes_again_without_any_reader_waiting_for_the_probe()
 
 
 @autojump
+@pytest.mark.parametrize("only_a", [True, False])
+async def test_an_outage_of_all_is_soon_noticed_to_be_over(only_a: bool) -> None:
+    async with world(only_a=only_a) as w:
+        for upstream in (w.a, w.b):
+            await upstream.change(errors=1.0)
+        await in_order([(number * 0.5, w.answer) for number in range(120)])
+        for upstream in (w.a, w.b):
+            await upstream.change(errors=0.0)
+        back = await in_order([(number * 0.5, w.answer) for number in range(12)])
+        assert "thirty" in back[-1]
+
+
+@autojump
 async def test_only_429s_open_the_breaker_for_as_long_as_they_ask() -> None:
     async with world(only_a=True) as w:
         await w.a.change(throttled=1.0, retry_after=12.0)

@@ -55,6 +55,18 @@ def test_it_opens_after_enough_failures_in_a_row(clock: Clock) -> None:
     assert it.start() is None
 
 
+@pytest.mark.parametrize(("asked", "after"), [(0.0, 5.0), (12.0, 12.0), (60.0, 30.0)])
+def test_it_is_tried_sooner_where_nothing_takes_its_place(clock: Clock, asked: float, after: float) -> None:
+    it = opened(clock, open_seconds=20.0)
+    clock.now += it.retry_after
+    call = it.start()
+    assert call is not None
+    call.fail(asked)
+    clock.now += 1
+    it.hasten(5.0)
+    assert it.retry_after == pytest.approx(after - 1)
+
+
 def test_a_success_between_breaks_the_row(clock: Clock) -> None:
     it = breaker(clock, minimum_calls=100)
     for _ in range(20):
