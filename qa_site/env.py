@@ -48,6 +48,14 @@ def matching(name: str, pattern: str, wanted: str) -> str:
     return value
 
 
+def key(name: str) -> str:
+    """A secret that goes into a header of HTTP, which is of ASCII."""
+    value = text(name)
+    if value and not re.fullmatch("[ -~]+", value):
+        raise BadSetting(name, "***", "of ASCII letters, digits and signs alone, on one line")
+    return value
+
+
 def integer(name: str, default: int, *, low: int, high: int) -> int:
     value = text(name)
     if not value:

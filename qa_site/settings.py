@@ -162,7 +162,7 @@ CELERY_BEAT_SCHEDULER = "qa_site.scheduling:Scheduler"
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "run" / "beat-schedule")
 
 # ---- the models
-OPENAI_API_KEY = env.text("OPENAI_API_KEY")
+OPENAI_API_KEY = env.key("OPENAI_API_KEY")
 OPENAI_BASE_URL = env.url("OPENAI_BASE_URL", "", ("http", "https"))
 HAS_MODEL = bool(OPENAI_API_KEY or OPENAI_BASE_URL)
 ANSWER_MODEL = env.text("ANSWER_MODEL", "gpt-4.1-mini" if HAS_MODEL else "")
@@ -170,7 +170,7 @@ if ANSWER_MODEL and not HAS_MODEL:
     raise env.BadSetting("ANSWER_MODEL", ANSWER_MODEL, "used together with OPENAI_API_KEY or OPENAI_BASE_URL")
 FAST_MODEL = env.text("FAST_MODEL", ANSWER_MODEL)
 FALLBACK_BASE_URL = env.url("FALLBACK_BASE_URL", "", ("http", "https"))
-FALLBACK_API_KEY = env.text("FALLBACK_API_KEY")
+FALLBACK_API_KEY = env.key("FALLBACK_API_KEY")
 FALLBACK_MODEL = env.text("FALLBACK_MODEL", ANSWER_MODEL)
 HAS_FALLBACK = bool(FALLBACK_BASE_URL or FALLBACK_API_KEY)
 if env.text("FALLBACK_MODEL") and not HAS_FALLBACK:  # one of a single server protects from nothing
@@ -182,7 +182,7 @@ if HAS_FALLBACK and not FALLBACK_MODEL:
         "FALLBACK_MODEL", "", "the name of a model, since FALLBACK_BASE_URL or FALLBACK_API_KEY is set"
     )
 EMBEDDING_BASE_URL = env.url("EMBEDDING_BASE_URL", "", ("http", "https"))
-EMBEDDING_API_KEY = env.text("EMBEDDING_API_KEY")
+EMBEDDING_API_KEY = env.key("EMBEDDING_API_KEY")
 HAS_REMOTE_EMBEDDER = bool(EMBEDDING_BASE_URL or EMBEDDING_API_KEY)
 EMBEDDING_MODEL = env.text("EMBEDDING_MODEL", "text-embedding-3-small" if HAS_REMOTE_EMBEDDER else "")
 if EMBEDDING_MODEL and not HAS_REMOTE_EMBEDDER:
@@ -197,7 +197,7 @@ if EMBEDDING_DIMENSIONS != 384 and not HAS_REMOTE_EMBEDDER:
         "EMBEDDING_DIMENSIONS", str(EMBEDDING_DIMENSIONS), "384, the size of the bundled model's vectors"
     )
 RERANK_BASE_URL = env.url("RERANK_BASE_URL", "", ("http", "https"))
-RERANK_API_KEY = env.text("RERANK_API_KEY")
+RERANK_API_KEY = env.key("RERANK_API_KEY")
 RERANK_MODEL = env.text("RERANK_MODEL")
 if (RERANK_API_KEY or RERANK_MODEL) and not RERANK_BASE_URL:
     raise env.BadSetting(

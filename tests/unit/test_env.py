@@ -56,6 +56,19 @@ def test_the_password_of_a_bad_url_is_not_shown(monkeypatch, value):
     assert "***@host" in str(caught.value)
 
 
+@pytest.mark.parametrize("value", ["ключ-secret", "one\nsecret", "secret\x7f"])
+def test_a_key_that_no_header_can_hold_is_not_taken_and_not_shown(monkeypatch, value):
+    monkeypatch.setenv("X", value)
+    with pytest.raises(env.BadSetting, match=r"X='\*\*\*' cannot be used: it must be of ASCII") as caught:
+        env.key("X")
+    assert "secret" not in str(caught.value)
+
+
+def test_a_key_may_end_with_the_end_of_its_file(monkeypatch):
+    monkeypatch.setenv("X", "sk-~a b!\n")
+    assert env.key("X") == "sk-~a b!"
+
+
 def test_names_of_hosts_are_taken_as_django_wants_them(monkeypatch):
     monkeypatch.setenv("X", "docs.example, .docs.example,[::1],10.0.0.1, my_machine, *")
     assert env.hosts("X", []) == ["docs.example", ".docs.example", "[::1]", "10.0.0.1", "my_machine", "*"]
