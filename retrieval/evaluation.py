@@ -81,13 +81,16 @@ def read_set(folder: Path) -> LabelledSet:
             if str(row["_id"]) in relevant
         )
     except (OSError, KeyError, TypeError, ValueError) as error:
-        reason = (
-            f"no {Path(error.filename).name} in it" if isinstance(error, FileNotFoundError) else repr(error)
-        )
-        raise BadSet(f"{folder} is not a retrieval set: {reason}") from error
+        raise BadSet(f"{folder} is not a retrieval set: {_reason(error)}") from error
     if not sources or not queries:
         raise BadSet(f"{folder} has no documents, or no question with a relevant one.")
     return LabelledSet(folder.name, sources, queries)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return f"no {Path(error.filename).name} in it"
+    return "it is not a folder" if isinstance(error, NotADirectoryError) else repr(error)
 
 
 def _words(title: str) -> list[str]:

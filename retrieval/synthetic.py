@@ -46,6 +46,9 @@ Connection = psycopg.Connection[Any]
 Random = np.random.Generator
 
 
+FULL = "The library holds documents already; use an empty data folder."
+
+
 class NotEmpty(RetrievalError):
     """The library holds documents already."""
 
@@ -120,7 +123,7 @@ class Generator:
             with self.connection.transaction():
                 model = partitions.ensure_model(cursor, self.model, dimensions)
             if partitions.has_rows(cursor, model):
-                raise NotEmpty("The library holds documents already; use an empty data folder.")
+                raise NotEmpty(FULL)
             cursor.execute(f"DROP INDEX {model.table}_hnsw")
             made = self.collections(cursor, rows)
             # Interleaved, as uploads are: a scan of one collection must not find it all in a row.

@@ -90,7 +90,7 @@ def test_a_question_leaves_no_connection_to_an_embedding_server_open(
         django_user_model.objects.create_superuser("admin")
         embedder = configured()
         told = StringIO()
-        call_command("ask", QUESTION, stdout=told)
+        call_command("ask", *QUESTION.split(), stdout=told)  # as words
     assert "annual leave" in told.getvalue()
     assert embedder.client.is_closed()
 

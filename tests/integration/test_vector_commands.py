@@ -70,6 +70,16 @@ def test_generate_fills_an_empty_library_and_refuses_another(folder, tmp_path, l
         )
 
 
+def test_generate_embeds_nothing_for_a_library_that_has_documents(folder, tmp_path, library):
+    call_command("generate", "--chunks", "9", "--from", str(folder), verbosity=0)
+    vectors = tmp_path / "vectors.npy"
+    with pytest.raises(CommandError, match="empty data folder"):
+        call_command(
+            "generate", "--chunks", "9", "--from", str(folder), "--vectors", str(vectors), verbosity=0
+        )
+    assert not vectors.exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

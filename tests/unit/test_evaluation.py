@@ -1,4 +1,5 @@
 import math
+from pathlib import Path
 
 import pytest
 
@@ -85,3 +86,5 @@ def test_a_folder_that_is_no_set_is_refused(tmp_path, corpus):
 def test_a_folder_that_is_no_set_is_told_what_it_lacks(tmp_path):
     with pytest.raises(BadSet, match=r"is not a retrieval set: no corpus\.jsonl in it"):
         read_set(tmp_path)
+    with pytest.raises(BadSet, match=r"is not a retrieval set: it is not a folder"):
+        read_set(Path(__file__))

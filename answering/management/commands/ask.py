@@ -20,15 +20,15 @@ class Command(BaseCommand):
     help = "Ask one question and print its sources, the answer and what was given up. Each stage's time comes last."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("question", metavar="QUESTION", help="in quotation marks")
+        parser.add_argument("question", nargs="+", metavar="QUESTION", help="in quotation marks, or as words")
         parser.add_argument(
             "--user", help="ask as this user, who sees only what they may read (default: the first superuser)"
         )
         parser.add_argument("--json", action="store_true", help="print the frames as JSON, one per line")
 
-    def handle(self, *args: Any, question: str, user: str | None, json: bool, **options: Any) -> None:
+    def handle(self, *args: Any, question: list[str], user: str | None, json: bool, **options: Any) -> None:
         asker = self._asker(user)
-        if not asyncio.run(self._ask(question, asker.pk, json)):
+        if not asyncio.run(self._ask(" ".join(question), asker.pk, json)):
             sys.exit(1)
 
     @staticmethod

@@ -15,6 +15,7 @@ from retrieval import synthetic
 from retrieval.embeddings import Vectors
 from retrieval.embeddings.factory import configured
 from retrieval.errors import RetrievalError
+from retrieval.models import Document
 
 EMBEDDED_AT_ONCE = 64
 
@@ -95,6 +96,8 @@ class Command(BaseCommand):
             return read_vectors(path)
         if path and not path.parent.is_dir():
             raise CommandError(f"{path}: there is no such folder.")
+        if Document.objects.exists():  # before minutes of embedding, and not after them
+            raise synthetic.NotEmpty(synthetic.FULL)
         embedder = configured()
         parts = []
         for start in bar.track(range(0, len(passages), EMBEDDED_AT_ONCE), description="Embedding"):
