@@ -145,6 +145,12 @@ def test_links_between_pages_lead_somewhere() -> None:
     assert not broken
 
 
+def test_the_changes_stay_a_list_that_people_read() -> None:
+    """A merge that keeps both sides brings lines back that had been gathered into others."""
+    versions = re.split(r"^## ", (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)[1:]
+    assert max(len(version.splitlines()) for version in versions) < 250
+
+
 def anchors(path: Path) -> set[str]:
     """Of a page's headings, as GitHub makes them."""
     headings = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
