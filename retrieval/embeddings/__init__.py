@@ -1,10 +1,15 @@
 """Text -> vectors, behind one protocol: `minilm` is the bundled model, `openai` any compatible server."""
 
+import os
 from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+
+# onnxruntime reports its use to its maker, over the network and with an identifier that it keeps in the user's home. It
+# looks once, when it is loaded, whether it may: so this stands before every module that loads it.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 Vector = npt.NDArray[np.float32]
 """Shape (dimensions,), unit length."""

@@ -11,6 +11,7 @@ import pytest
 from retrieval.embeddings import graph, minilm
 from retrieval.errors import EmbeddingError
 
+ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("CITEFIRST_DATA", "../shared/data"))
 
 
@@ -50,6 +51,20 @@ async def test_a_question_has_the_same_vector_alone_and_among_others(embedder, r
     among = await asyncio.gather(*(embedder.embed_query(text, timeout=30) for text in texts))
     assert alone @ expected[0] >= 0.9999
     assert (np.array(among) * expected).sum(1).min() >= 0.9999
+
+
+def test_the_runtime_of_the_model_reports_nothing_to_anybody(data_dir, tmp_path):
+    """Where it does, it keeps an identifier and what it has still to send in the user's home."""
+    environment = {
+        "HOME": str(tmp_path),
+        "PATH": os.environ["PATH"],
+    }  # without CI, in which it keeps quiet anyway
+    made = "MiniLMEmbedder(Path(sys.argv[1])).embed_documents(['hello'])"
+    code = f"import sys; from pathlib import Path; from retrieval.embeddings.minilm import MiniLMEmbedder; {made}"
+    subprocess.run(
+        [sys.executable, "-c", code, str(data_dir)], env=environment, cwd=ROOT, check=True, timeout=120
+    )
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 def test_vectors_have_unit_length_and_keep_their_order_in_padded_batches(embedder):
