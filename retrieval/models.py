@@ -77,6 +77,9 @@ class Document(models.Model):
             models.Index(fields=["collection", "-created_at"]),
             models.Index(fields=["collection", "-ready_at"]),
             models.Index(fields=["status", "heartbeat_at"]),
+            # Whether a stored file is still needed, asked for each one that is deleted.
+            models.Index(fields=["content_hash"], name="document_content"),
+            models.Index(fields=["published_hash"], name="document_published"),
         ]
 
     def __str__(self) -> str:

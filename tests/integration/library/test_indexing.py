@@ -10,7 +10,8 @@ from typing import Any
 import psycopg
 import pytest
 from django.conf import settings
-from django.db import connection, connections
+from django.db import connection, connections, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from retrieval import library, reembedding, tasks
@@ -365,6 +366,18 @@ def test_the_sweeper_removes_files_that_nobody_needs(add, original):
     assert storage.sweep() == 1
     assert not orphan.exists()
     assert original(document.content_hash).exists()
+
+
+def test_whether_a_file_is_needed_is_asked_of_indexes(people):
+    """For each document that is deleted or replaced, however many there are."""
+    with CaptureQueriesContext(connection) as captured:
+        storage.remove_unused(["ab" * 32])
+    (asked,) = (each["sql"] for each in captured if "retrieval_document" in each["sql"])
+    with transaction.atomic():
+        rows("SELECT set_config('enable_seqscan', 'off', true)")
+        plan = "\n".join(line for (line,) in rows(f"EXPLAIN {asked}"))
+    assert "document_content" in plan
+    assert "document_published" in plan
 
 
 def test_a_file_over_the_limit_is_not_stored(people, settings):
