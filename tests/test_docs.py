@@ -145,6 +145,11 @@ def test_links_between_pages_lead_somewhere() -> None:
     assert not broken
 
 
+def test_the_modules_named_in_the_architecture_exist() -> None:
+    found = {path.name for path in ROOT.glob("*/**/*.py")} | {"manage.py"}
+    assert set(re.findall(r"`(?:\w+/)*(\w+\.py)`", page("architecture.md"))) <= found
+
+
 def test_the_changes_stay_a_list_that_people_read() -> None:
     """A merge that keeps both sides brings lines back that had been gathered into others."""
     versions = re.split(r"^## ", (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)[1:]
