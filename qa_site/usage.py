@@ -1,5 +1,7 @@
-"""`manage.py help`: Citefirst's own commands with a line each, then the names of Django's."""
+"""`manage.py help`: Citefirst's own commands with a line each, then the names of Django's. `manage.py version`."""
 
+import sys
+from importlib.metadata import version
 from textwrap import fill
 
 from django.core.management import ManagementUtility, get_commands, load_command_class
@@ -8,6 +10,12 @@ OURS = ("qa_site", "answering", "retrieval")
 
 
 class Utility(ManagementUtility):
+    def execute(self) -> None:
+        if self.argv[1:] in (["version"], ["--version"]):
+            sys.stdout.write(f"Citefirst {version('citefirst')} (Django {version('django')})\n")
+        else:
+            super().execute()
+
     def main_help_text(self, commands_only: bool = False) -> str:
         if commands_only:
             return super().main_help_text(commands_only)

@@ -1,6 +1,7 @@
 """What commands say when something outside of them fails, or what they are told is a slip."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -44,6 +45,12 @@ def test_a_terminal_that_cannot_show_a_word_shows_the_others(transactional_db, e
     done = subprocess.run(shell, cwd=ROOT, env=environment, capture_output=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.decode(encoding).split()[::3] == ["vier", "da"]
+
+
+@pytest.mark.parametrize("spelling", ["version", "--version"])
+def test_the_version_is_our_own(spelling):
+    done = subprocess.run([*MANAGE, spelling], cwd=ROOT, capture_output=True, text=True)
+    assert re.fullmatch(r"Citefirst \d+\.\d+\.\d+ \(Django \S+\)\n", done.stdout)
 
 
 def test_a_command_that_loses_postgres_says_so_in_a_line(transactional_db):
