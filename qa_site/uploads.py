@@ -1,13 +1,15 @@
 """What is sent, while it comes in: it lies in the folder for temporary files, and that may be full."""
 
 import contextlib
+import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import orjson
+from django.conf import settings
 from django.core.exceptions import BadRequest
 from django.core.files.uploadedfile import UploadedFile
-from django.core.files.uploadhandler import TemporaryFileUploadHandler
+from django.core.files.uploadhandler import FileUploadHandler
 
 from retrieval.errors import NoRoom
 from retrieval.ingestion.storage import room
@@ -23,20 +25,33 @@ def refusal(message: str) -> bytes:
     return orjson.dumps({"error": {"code": "no_room", "message": message}})
 
 
-class ToDisk(TemporaryFileUploadHandler):
-    """Django's handler; a disk that is full is no bug."""
+class ToDisk(FileUploadHandler):
+    """Each file lies in the folder for temporary files, without a name there: a process that is killed leaves nothing.
+    A disk that is full is no bug."""
+
+    file: "UploadedFile[Any]"
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
+        super().new_file(*args, **kwargs)
         with self._told():
-            super().new_file(*args, **kwargs)
+            made = tempfile.TemporaryFile(dir=settings.FILE_UPLOAD_TEMP_DIR)  # noqa: SIM115 - Django closes it
+        self.file = UploadedFile(
+            made, self.file_name, self.content_type, 0, self.charset, self.content_type_extra
+        )
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
         with self._told():
-            super().receive_data_chunk(raw_data, start)
+            self.file.write(raw_data)
 
-    def file_complete(self, file_size: int) -> "UploadedFile[Any] | None":
+    def file_complete(self, file_size: int) -> "UploadedFile[Any]":
         with self._told():  # what was held back is written now
-            return super().file_complete(file_size)
+            self.file.seek(0)
+        self.file.size = file_size
+        return self.file
+
+    def upload_interrupted(self) -> None:
+        if hasattr(self, "file"):
+            self.file.close()
 
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:

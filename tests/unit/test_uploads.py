@@ -94,3 +94,13 @@ def test_other_faults_of_the_system_are_not_hidden():
 
     with pytest.raises(OSError, match="broken"):
         sent_by(Roomed(reading))
+
+
+def test_a_process_that_is_killed_leaves_nothing_of_what_was_sent_to_it(tmp_path, settings):
+    settings.FILE_UPLOAD_TEMP_DIR = str(tmp_path)
+    file = SimpleUploadedFile("leave.txt", b"x" * 300_000)
+    request = RequestFactory().post("/api/v1/documents", {"file": file})
+    with request.FILES["file"] as received:
+        assert list(tmp_path.iterdir()) == []
+        assert b"".join(received.chunks()) == b"x" * 300_000
+        assert (received.name, received.size) == ("leave.txt", 300_000)
