@@ -6,11 +6,13 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from prometheus_client.multiprocess import mark_process_dead
 
+from qa_site import remains
 from qa_site.embedded import Process, open_log
 from qa_site.processes import tied_to_parent
 
@@ -78,6 +80,11 @@ class Supervisor:
                     now,
                     None,
                 )
+
+    def tidy(self) -> None:
+        if folder := self._environment.get("PROMETHEUS_MULTIPROC_DIR"):
+            with suppress(OSError):  # no room for it now: the next time
+                remains.tidy(Path(folder))
 
     def stop(self) -> None:
         """Stops all of them: asked first, in parallel, then killed."""

@@ -113,6 +113,7 @@ class Up:
                 if time.monotonic() >= tidy_at:
                     tidy_at += TIDY_EVERY
                     shorten_logs(self.data / "logs")
+                    supervisor.tidy()
                 for name in self.servers.revive():
                     self.say(f"{name} ended and was started again. See {self.data / 'logs'}")
             self.say("Stopping ...")
