@@ -21,6 +21,7 @@ else:
 @admin.register(Collection)
 class CollectionAdmin(CollectionAdminBase):
     list_display = ("name", "slug", "readers", "created_by", "created_at")
+    list_select_related = ("created_by",)
     search_fields = ("name", "slug")
     filter_horizontal = ("groups",)
     prepopulated_fields: ClassVar = {"slug": ("name",)}
@@ -71,6 +72,7 @@ class ReadableCollection(admin.SimpleListFilter):
 class DocumentAdmin(DocumentAdminBase):
     list_display = ("name", "collection", "status", "chunk_count", "uploaded_by", "created_at")
     list_filter = ("status", ReadableCollection)
+    list_select_related = ("collection", "uploaded_by")
     show_full_result_count = False
     search_fields = ("name", "title")
     fields = (

@@ -132,3 +132,17 @@ def test_the_library_counts_documents_once(admin):
     (counting,) = [each for each in sql if "GROUP BY" in each]
     assert counting.count('FROM "retrieval_document"') == 1
     assert "DISTINCT" not in counting
+
+
+@pytest.mark.parametrize("kind", ["collection", "document"])
+def test_a_list_asks_as_much_for_many_as_for_one(admin, kind):
+    """And not for the user of each."""
+
+    def add(count):
+        for n in range(count):
+            by = User.objects.create_user(f"{count} {n}")
+            place = Collection.objects.create(slug=f"c{count}-{n}", name="A", created_by=by)
+            Document.objects.create(collection=place, name="a.md", uploaded_by=by)
+        return len(statements(admin, f"/admin/retrieval/{kind}/")[1])
+
+    assert add(1) == add(5)
