@@ -35,9 +35,9 @@ class Budgets:
         return budgets
 
     def reading(self, elapsed: float, *, first: bool) -> float:
-        """For reading passages, `elapsed` seconds into a run. Nothing takes the place of the `first` ones, so they have
-        until a usable answer is due."""
-        return max(self.vector, self.usable - elapsed) if first else self.vector
+        """For reading passages, `elapsed` seconds into a run. Nothing takes the place of the `first` ones: late
+        sources are better than none, as when many ask at once."""
+        return max(self.vector, 2 * self.usable - elapsed) if first else self.vector
 
     def check(self) -> None:
         path = {

@@ -137,18 +137,19 @@ async def from_cache(run: Run, parts: Parts, words: Leg) -> CachedAnswer | None:
 
 async def cite(run: Run, reply: Reply, parts: Parts, legs: Legs, extras: Extras) -> bool:
     """Sends the sources, first those found by words where meaning takes its time; false where they answer nothing."""
-    read: dict[int, Passage] = {}
+    read, early = dict[int, Passage](), None
     words = await legs.words
     if words:
         await asyncio.wait({legs.meaning}, timeout=GRACE)
     if words and not legs.meaning.done():
         early = await choose(run, reply, parts, legs.text, words, None, (), read)
-        if early is not None and early.answerable and not legs.meaning.done():
+        early = early if early is not None and early.answerable else None
+        if early is not None and not legs.meaning.done():
             reply.cite(early, final=False)
     meaning = await legs.meaning
     if words is None and meaning is None:
         raise SearchUnavailable
-    found = await choose(run, reply, parts, legs.text, words, meaning, extras, read) or reply.found
+    found = await choose(run, reply, parts, legs.text, words, meaning, extras, read) or reply.found or early
     if found is None:
         raise SearchUnavailable
     if parts.reranker is not None:

@@ -301,15 +301,19 @@ async def test_only_whole_undegraded_answers_are_remembered() -> None:
 
 
 @autojump
-async def test_the_first_passages_have_until_a_usable_answer_is_due() -> None:
+async def test_the_first_passages_have_twice_as_long_as_a_usable_answer() -> None:
     by_meaning = await play(Script(words=(), passages=0.8))
     assert (by_meaning.last["finish"], by_meaning.last["degraded"]) == ("complete", [])
     by_words = await play(Script(vector=HANG, passages=0.8))
     assert by_words.last["finish"] == "complete"
     assert [frame["final"] for frame in by_words.of("citations")] == [False, True]
+    late = await play(Script(passages=1.5 * Budgets().usable))
+    assert late.last["finish"] == "complete"
+    late = await play(Script(words=(), passages=1.5 * Budgets().usable))
+    assert (late.last["finish"], late.last["degraded"]) == ("complete", ["provisional_extract"])
     never = await play(Script(passages=HANG))
     assert never.last["code"] == "search_unavailable"
-    assert Budgets().usable <= never.seconds < Budgets().usable + Budgets().vector + 0.1
+    assert 2 * Budgets().usable <= never.seconds < 2 * Budgets().usable + Budgets().vector + 0.1
 
 
 @autojump
