@@ -54,15 +54,19 @@ FINISH = """
     FROM ended WHERE c.id = ended.conversation_id RETURNING c.id
 """
 
-# A turn is told again only while its reader may read every passage it showed.
-TURNS = """
-    SELECT r.question, r.answer, r.gist, r.citations
-    FROM answering_run r JOIN answering_conversation c ON c.id = r.conversation_id
-    WHERE r.conversation_id = %(conversation)s AND c.user_id = %(user)s AND r.status = 'done'
-        AND r.id <> %(run)s AND r.answer <> '' AND NOT EXISTS (
-            SELECT 1 FROM jsonb_array_elements(r.citations) AS p WHERE NOT EXISTS (
-                SELECT 1 FROM retrieval_document d
-                WHERE d.id = (p->>'document')::uuid AND d.collection_id = ANY(%(scope)s)))
+# A turn is told again only while its reader may read every passage it showed. Where few may be told, no more than so
+# many are looked at: a program's conversation has thousands.
+LOOKED_AT = 50
+TURNS = f"""
+    SELECT r.question, r.answer, r.gist, r.citations FROM (
+        SELECT id, question, answer, gist, citations, created_at FROM answering_run
+        WHERE conversation_id = %(conversation)s AND status = 'done' AND id <> %(run)s AND answer <> ''
+            AND EXISTS (SELECT 1 FROM answering_conversation WHERE id = %(conversation)s AND user_id = %(user)s)
+        ORDER BY created_at DESC LIMIT {LOOKED_AT}) r
+    WHERE NOT EXISTS (
+        SELECT 1 FROM jsonb_array_elements(r.citations) AS p WHERE NOT EXISTS (
+            SELECT 1 FROM retrieval_document d
+            WHERE d.id = (p->>'document')::uuid AND d.collection_id = ANY(%(scope)s)))
     ORDER BY r.created_at DESC LIMIT %(most)s
 """
 
