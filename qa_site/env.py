@@ -5,10 +5,12 @@ import re
 from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import psycopg
 from django.core.exceptions import ImproperlyConfigured
+from psycopg.conninfo import conninfo_to_dict
 
 POSTGRES = ("postgresql", "postgres")
 
@@ -139,8 +141,13 @@ def url(name: str, default: str, schemes: Sequence[str]) -> str:
 
 def postgres(name: str, default: str) -> str:
     """A URL of Postgres, with our PATIENCE where it does not name its own."""
+    value = text(name, default)
+    try:
+        given = _libpq(value) if _is_postgres(value) else {}
+    except ValueError as error:
+        reason = PASSWORD.sub(r"\1***@", str(error)).strip()
+        raise BadSetting(name, value, f"a URL that Postgres' client can read ({reason})") from None
     value = url(name, default, POSTGRES)
-    given = dict(parse_qsl(urlsplit(value).query))
     ours = urlencode({option: number for option, number in PATIENCE.items() if option not in given})
     bare = value.rstrip("?&")
     return f"{bare}{'&' if '?' in bare else '?'}{ours}" if ours else value
@@ -163,22 +170,27 @@ def _reachable(value: str) -> bool:
     """Whether a URL has ports that can be some and, of a web server, a host and no blanks. Only a database has more
     than one."""
     try:
+        if _is_postgres(value):
+            ports = [int(port) for port in _libpq(value).get("port", "").split(",") if port]
+            return all(0 < port < 2**16 for port in ports)
         parts = urlsplit(value)
-        several = parts.scheme in POSTGRES
-        ports = [port for _, port in _servers(parts.netloc)] if several else [parts.port]
-        host = parts.hostname
+        port, host = parts.port, parts.hostname
     except ValueError:
         return False
-    return 0 not in ports and (
-        parts.scheme not in {"http", "https"} or bool(host and not re.search(r"\s", value))
-    )
+    return port != 0 and (parts.scheme not in {"http", "https"} or bool(host and not re.search(r"\s", value)))
 
 
-def _servers(netloc: str) -> list[tuple[str, int | None]]:
-    """Host and port of each server in `user:password@host:port,host:port`. Raises ValueError."""
-    named = [urlsplit(f"//{each}") for each in netloc.rpartition("@")[2].split(",")]
-    # As it is written: `hostname` would make a folder of sockets one of small letters.
-    return [(unquote(re.sub(r":\d*$", "", each.netloc).strip("[]")), each.port) for each in named]
+def _is_postgres(value: str) -> bool:
+    return value.startswith(tuple(f"{scheme}://" for scheme in POSTGRES))
+
+
+def _libpq(value: str) -> dict[str, str]:
+    """The parts of a URL as libpq reads them: it may name several servers, which Python's own parser takes for one with
+    brackets in wrong places. Raises ValueError."""
+    try:
+        return {option: str(given) for option, given in conninfo_to_dict(value).items()}
+    except psycopg.ProgrammingError as error:
+        raise ValueError(str(error)) from error
 
 
 def time_zone(name: str, default: str) -> str:
@@ -206,18 +218,16 @@ def networks(name: str) -> list[IPv4Network | IPv6Network]:
 def database(name: str, default: str) -> dict[str, Any]:
     """Django's settings of the database of a postgresql:// URL, which may name several servers, with commas between;
     `?host=/folder` is a folder of sockets."""
-    parts = urlsplit(postgres(name, default))
-    servers = _servers(parts.netloc)
-    ports = [str(port or "") for _, port in servers]
-    options: dict[str, Any] = dict(parse_qsl(parts.query))
-    if not parts.path.strip("/"):
+    options: dict[str, Any] = _libpq(postgres(name, default))
+    if not options.get("dbname"):
         raise BadSetting(name, text(name, default), "a URL that ends in the name of a database")
+    ports = options.pop("port", "")
     return {
         "ENGINE": "retrieval.postgres",
-        "NAME": unquote(parts.path.strip("/")),
-        "USER": unquote(parts.username or ""),
-        "PASSWORD": unquote(parts.password or ""),
-        "HOST": options.pop("host", ",".join(host for host, _ in servers)),
-        "PORT": ",".join(ports) if any(ports) else options.pop("port", ""),
+        "NAME": options.pop("dbname"),
+        "USER": options.pop("user", ""),
+        "PASSWORD": options.pop("password", ""),
+        "HOST": options.pop("host", ""),
+        "PORT": ports if ports.strip(",") else "",
         "OPTIONS": options,
     }

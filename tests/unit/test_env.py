@@ -131,6 +131,14 @@ def test_a_database_url_may_name_several_servers(monkeypatch):
     assert read["OPTIONS"]["target_session_attrs"] == "read-write"
 
 
+def test_what_libpq_cannot_read_of_a_database_url_is_said_without_the_password(monkeypatch):
+    for url in ("postgresql://ada:secret@one/library?sslmod=require", "postgresql://ada:secret@[::1/library"):
+        monkeypatch.setenv("X", url)
+        with pytest.raises(env.BadSetting, match=r'Postgres\' client can read \(.*("sslmod"|IPv6)') as caught:
+            env.database("X", "")
+        assert "secret" not in str(caught.value)
+
+
 @pytest.mark.parametrize("query", ["", "?", "?sslmode=require", "?sslmode=require&"])
 def test_no_server_of_the_database_is_waited_for_without_an_end(monkeypatch, query):
     monkeypatch.setenv("X", f"postgresql://one,two/library{query}")
