@@ -12,7 +12,7 @@ from pathlib import Path
 import uvloop
 from rich.console import Console
 
-from benchmarks import bed, checks, figures, matrix, outcome, profiles, spans
+from benchmarks import bed, checks, figures, library, matrix, outcome, profiles, spans
 from benchmarks.cells import every_pair, name_of, untrue
 from benchmarks.environment import DATA
 from benchmarks.figures import Check, at_most
@@ -93,7 +93,7 @@ async def fault_matrix(user: int) -> list[Check]:
                 )
                 for _ in range(STACKS)
             ]
-            seen = await matrix.see_all(stacks, list(every_pair()))
+            seen = await matrix.see_all(stacks, list(every_pair()), library.questions(matrix.TOPICS))
     wrong = {name_of(each.cell): problems for each in seen if (problems := untrue(each))}
     for name, problems in wrong.items():
         print(f"faults: {name}: {'; '.join(problems)}")

@@ -5,7 +5,7 @@ What must hold in each cell is in `cells`."""
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,7 +27,6 @@ from answering.runs import RunManager
 from answering.store import Ask
 from answering.upstream import Behaviour, SimulatedUpstream
 from answering.wiring import Wiring
-from benchmarks import library
 from benchmarks.cells import BUDGETS, LONGEST, PARTS, Cell, Seen
 from benchmarks.faultproxy import FaultProxy, Mode
 from retrieval.access import AccessScope
@@ -181,9 +180,9 @@ async def stack(user: int, sockets: Path, database: str, lexical_dir: Path) -> A
         yield Stack(models, proxies, lexical, built, upstreams, user)
 
 
-async def see_all(stacks: Sequence[Stack], wanted: Sequence[Cell]) -> list[Seen]:
-    """Every cell, the stacks side by side, each question another one."""
-    todo = list(zip(wanted, library.questions(TOPICS), strict=False))
+async def see_all(stacks: Sequence[Stack], wanted: Sequence[Cell], questions: Iterator[str]) -> list[Seen]:
+    """Every cell, the stacks side by side, each with the next of the questions."""
+    todo = list(zip(wanted, questions, strict=False))
     seen: list[Seen] = []
 
     async def work(own: Stack) -> None:
