@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from django.core.exceptions import RequestAborted
+from django.core.exceptions import PermissionDenied, RequestAborted
 
 from retrieval.outages import is_outage
 
@@ -73,9 +73,12 @@ class JsonFormatter(logging.Formatter):
             "message": record.getMessage(),
         }
         fields.update((key, value) for key, value in vars(record).items() if key not in ORDINARY)
-        # Who calls the server by a wrong name, or sends what Django suspects, is no bug of ours.
+        # Who calls the server by a wrong name, sends what Django suspects, or may not do something, is no bug of ours.
         if record.exc_info and is_outage(record.exc_info[1]):
             fields["cause"] = str(record.exc_info[1]).partition("\n")[0]
-        elif record.exc_info and not (record.name or "").startswith("django.security."):
+        elif record.exc_info and not (
+            (record.name or "").startswith("django.security.")
+            or isinstance(record.exc_info[1], PermissionDenied)
+        ):
             fields["exception"] = self.formatException(record.exc_info)
         return json.dumps(fields, default=str, ensure_ascii=False)

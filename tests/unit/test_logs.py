@@ -2,7 +2,7 @@ import json
 import logging
 import sys
 
-from django.core.exceptions import RequestAborted
+from django.core.exceptions import PermissionDenied, RequestAborted
 
 from qa_site.logs import Departed, JsonFormatter, Routine, Seldom
 
@@ -87,3 +87,12 @@ def test_a_reader_who_is_there_when_the_process_stops_is_no_error():
     assert not departed.filter(record("asyncio", RequestAborted()))
     assert departed.filter(record("asyncio", RuntimeError()))
     assert departed.filter(logging.makeLogRecord({"name": "asyncio"}))
+
+
+def test_a_page_that_is_not_for_who_asks_is_logged_without_a_stack():
+    try:
+        raise PermissionDenied
+    except PermissionDenied:
+        fields = {"msg": "Forbidden (Permission denied): /library/", "name": "django.request"}
+        record = logging.makeLogRecord(fields | {"exc_info": sys.exc_info()})
+    assert "exception" not in json.loads(JsonFormatter().format(record))
