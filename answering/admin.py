@@ -72,6 +72,8 @@ class RunAdmin(ReadOnly, RunAdminBase):
         "created_at",
     )
     ordering = ("-created_at",)
+    sortable_by = ("created_at",)  # by another column all of them would be sorted
+    show_facets = admin.ShowFacets.NEVER
     paginator = Newest
     show_full_result_count = False
     actions_selection_counter = False  # nor its link that selects more than are shown

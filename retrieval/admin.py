@@ -73,6 +73,7 @@ class DocumentAdmin(DocumentAdminBase):
     list_display = ("name", "collection", "status", "chunk_count", "uploaded_by", "created_at")
     list_filter = ("status", ReadableCollection)
     list_select_related = ("collection", "uploaded_by")
+    show_facets = admin.ShowFacets.NEVER  # they count all documents for each collection
     show_full_result_count = False
     search_fields = ("name", "title")
     fields = (
