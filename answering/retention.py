@@ -16,6 +16,7 @@ from django.conf import settings
 from answering.caches.answer import TTL
 from answering.store import title_of
 from retrieval import maintenance
+from retrieval.maintenance import MaintenanceBusy
 
 Connection = psycopg.Connection[Any]
 
@@ -81,7 +82,10 @@ def forget(connection: Connection, days: int, *, seconds: float = math.inf, batc
 
 def chore(connection: Connection) -> str:
     """What `manage.py maintain` does of this, and says."""
-    done = forget(connection, settings.KEEP_QUESTIONS_DAYS)
+    try:
+        done = forget(connection, settings.KEEP_QUESTIONS_DAYS)
+    except MaintenanceBusy:
+        return "Old questions are being deleted by the scheduler just now."
     for table in ("answering_run", "answering_conversation", "answering_cachedanswer"):
         maintenance.vacuum(connection, table)
     return (

@@ -175,6 +175,14 @@ def test_maintain_does_it_and_says_so(owner, settings, capsys):
     assert Run.objects.count() == 0
 
 
+def test_maintain_goes_on_while_the_scheduler_deletes_them(owner, connection, capsys):
+    with maintenance.alone(connection, retention.LOCK):
+        call_command("maintain")
+    said = capsys.readouterr().out
+    assert "being deleted by the scheduler" in said
+    assert "Expired sessions deleted" in said
+
+
 @pytest.mark.parametrize(("span", "is_cut"), [("24h", False), ("7d", True)])
 def test_operators_are_told_what_a_span_does_not_cover(client, owner, settings, span, is_cut):
     settings.KEEP_QUESTIONS_DAYS = 3
