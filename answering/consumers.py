@@ -10,6 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from channels.consumer import get_handler_name
+from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from answering.anticipation import Typist
@@ -57,6 +59,15 @@ class AskConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     session: str
     password: str
     wiring: Wiring
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """Without Channels' look after the ORM's connections, which nothing here uses: it waits for the one thread of
+        all sockets, and so for whoever is being found out there while Postgres hangs."""
+        await getattr(self, get_handler_name(message))(message)
+
+    async def websocket_disconnect(self, message: dict[str, Any]) -> None:
+        await self.disconnect(message["code"])
+        raise StopConsumer
 
     async def connect(self) -> None:
         self.relays: dict[str, Relay] = {}

@@ -19,12 +19,12 @@ from answering.errors import AnsweringError  # noqa: E402
 from answering.wiring import leave as leave  # noqa: E402
 from answering.wiring import wiring  # noqa: E402
 from qa_site.callers import told_apart  # noqa: E402
-from qa_site.origin import Denier, SameOrigin  # noqa: E402
+from qa_site.origin import SameOrigin, deny  # noqa: E402
 from qa_site.uploads import Roomed  # noqa: E402
 from retrieval.errors import RetrievalError  # noqa: E402
 from retrieval.postgres.connections import impatient  # noqa: E402
 
-elsewhere = re_path("", Denier.as_asgi())  # an unknown address is no bug of ours
+elsewhere = re_path("", deny)  # type: ignore[arg-type]  # an unknown address is no bug of ours
 known = [*answering.routing.websocket_urlpatterns, *retrieval.routing.websocket_urlpatterns, elsewhere]
 unknown = [*answering.routing.of_unknown, elsewhere]
 sockets = SameOrigin(told_apart(URLRouter(known), URLRouter(unknown)))

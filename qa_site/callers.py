@@ -8,14 +8,13 @@ from typing import Any
 
 from channels.auth import AuthMiddleware
 from channels.sessions import CookieMiddleware, SessionMiddleware
-from django.db import Error
 
 from retrieval.outages import is_outage
 
 logger = logging.getLogger("qa_site")
 
-PATIENCE = 4.0
-"""Seconds to find out; daphne drops a handshake after 5."""
+PATIENCE = 3.0
+"""Seconds to find out; daphne drops a handshake after 4 to 5."""
 
 
 class Callers(AuthMiddleware):  # type: ignore[misc]
@@ -30,15 +29,23 @@ class Callers(AuthMiddleware):  # type: ignore[misc]
     ) -> Any:
         scope = dict(scope)
         self.populate_scope(scope)
-        try:
-            async with asyncio.timeout(PATIENCE):
-                await self.resolve_scope(scope)
-        except (Error, TimeoutError) as error:
-            if not (is_outage(error) or isinstance(error, TimeoutError)):
-                raise
-            logger.warning("it cannot be told who opens a socket", extra={"cause": repr(error)})
-            return await self.unknown(scope, receive, send)
-        return await self.inner(scope, receive, send)
+        finding = asyncio.ensure_future(self.resolve_scope(scope))
+        finding.add_done_callback(_heard)
+        await asyncio.wait({finding}, timeout=PATIENCE)
+        error = finding.exception() if finding.done() else TimeoutError()
+        finding.cancel()  # and not waited for: its thread waits for Postgres
+        if error is None:
+            return await self.inner(scope, receive, send)
+        if not is_outage(error) and not isinstance(error, TimeoutError):
+            raise error
+        logger.warning("it cannot be told who opens a socket", extra={"cause": repr(error)})
+        return await self.unknown(scope, receive, send)
+
+
+def _heard(finding: "asyncio.Future[None]") -> None:
+    """Nobody is left to whom a late error could be told."""
+    if not finding.cancelled():
+        finding.exception()
 
 
 def told_apart(known: Any, unknown: Any) -> Any:

@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from channels.security.websocket import WebsocketDenier
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
@@ -28,10 +27,10 @@ def same_origin(origin: str, host: str, allowed_hosts: list[str]) -> bool:
     return domain == page_domain and (port or default) == (page_port or default)
 
 
-class Denier(WebsocketDenier):  # type: ignore[misc]
-    """Refuses a socket, for which it needs no Redis."""
-
-    channel_layer_alias = "none"  # there is none of that name
+async def deny(scope: Scope, receive: Callable[..., Any], send: Callable[..., Any]) -> None:
+    """Refuses a socket, for which it needs neither Redis nor Postgres."""
+    await receive()
+    await send({"type": "websocket.close"})
 
 
 class SameOrigin:
@@ -44,5 +43,5 @@ class SameOrigin:
         headers = {name.lower(): value.decode("latin1") for name, value in scope.get("headers", ())}
         origin = headers.get(b"origin")
         if origin is not None and not same_origin(origin, headers.get(b"host", ""), settings.ALLOWED_HOSTS):
-            return await Denier()(scope, receive, send)
+            return await deny(scope, receive, send)
         return await self.application(scope, receive, send)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 import uuid
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -358,6 +359,23 @@ async def test_the_socket_hears_stop_while_it_streams(cast, settings, tmp_path, 
         await socket.disconnect()
     assert [frame["seq"] for frame in before + after] == list(range(1, len(before + after) + 1))
     assert after[-1]["finish"] == "stopped"
+
+
+async def test_a_question_does_not_wait_for_the_orms_thread(cast, settings, tmp_path, application):
+    """In which other sockets are opened, and which may wait for a Postgres that hangs."""
+    free = threading.Event()
+    async with a_model() as model, process(settings, tmp_path, model):
+        socket = await socket_of(application, cast.member)
+        assert (await socket.connect())[0]
+        taken = asyncio.create_task(sync_to_async(free.wait)(30))
+        try:
+            await socket.send_json_to({"type": "ask", "id": str(uuid.uuid4()), "question": QUESTION})
+            frames = await received(socket, {"done", "error"})
+            await socket.disconnect()
+        finally:
+            free.set()
+            await taken
+    assert frames[-1]["finish"] == "complete"
 
 
 async def test_who_writes_ids_in_capitals_gets_them_back_so(cast, settings, tmp_path, application):

@@ -3,6 +3,7 @@
 import json
 import logging
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -71,7 +72,9 @@ def fail_from_now(fail):
 @pytest.fixture
 async def outage():
     """Begun by the test, in the thread in which sockets find out whose they are."""
+    back.clear()
     yield fail_from_now
+    back.set()
     await sync_to_async(lambda: connection.execute_wrappers.clear())()
 
 
@@ -82,15 +85,19 @@ async def a_socket(path="/ws/ask/"):
     return WebsocketCommunicator(application, path, headers=[(b"cookie", cookie.encode())])
 
 
+back = threading.Event()
+
+
 def away(execute, sql, params, many, context):
     raise OperationalError("connection refused")
 
 
-def slow(execute, sql, params, many, context):
-    return execute("SELECT pg_sleep(0.3)", (), many, context)
+def hanging(execute, sql, params, many, context):
+    back.wait(20)
+    return away(execute, sql, params, many, context)
 
 
-@pytest.mark.parametrize("outage_of", [away, slow])
+@pytest.mark.parametrize("outage_of", [away, hanging])
 async def test_a_socket_opened_in_an_outage_says_so(outage, outage_of, monkeypatch):
     monkeypatch.setattr(callers, "PATIENCE", 0.1)
     socket = await a_socket()
