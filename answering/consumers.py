@@ -194,14 +194,21 @@ class UnknownConsumer(AskConsumer):
     async def disconnect(self, code: int) -> None:
         self.end.cancel()
 
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        self.heard = False
+        await super().receive(text_data, bytes_data)
+        if self.heard:
+            await self._come_again()
+
     async def ask(self, body: Mapping[str, Any]) -> None:
+        self.heard = True
         raise StoreUnavailable
 
     async def resume(self, body: Mapping[str, Any]) -> None:
-        await self._come_again()
+        self.heard = True
 
     async def stop(self, body: Mapping[str, Any]) -> None:
-        await self._come_again()
+        self.heard = True
 
     async def _come_again(self, seconds: float = 0) -> None:
         await asyncio.sleep(seconds)

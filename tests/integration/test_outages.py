@@ -109,7 +109,16 @@ async def test_a_socket_opened_in_an_outage_says_so(outage, outage_of, monkeypat
     refused = await socket.receive_json_from()
     assert (refused["type"], refused["code"], refused["run"]) == ("error", "unavailable", run)
     assert refused["retry_after"] == 5
-    await socket.send_json_to({"type": "resume", "run": run, "after": 0})  # it may be under way
+    assert (await socket.receive_output())["code"] == consumers.TRY_AGAIN  # Postgres may be back
+    await socket.disconnect()
+
+
+@pytest.mark.parametrize("kind", ["resume", "stop"])
+async def test_an_answer_under_way_is_not_ended_by_an_outage(outage, kind):
+    socket = await a_socket()
+    await outage(away)
+    assert (await socket.connect())[0]
+    await socket.send_json_to({"type": kind, "run": "0b0e9b52-6f0c-4d3c-8e1e-0d8d8d1a7a11", "after": 3})
     assert (await socket.receive_output())["code"] == consumers.TRY_AGAIN
     await socket.disconnect()
 
