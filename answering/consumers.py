@@ -33,7 +33,7 @@ NO_RUN = "00000000-0000-0000-0000-000000000000"
 
 RUN_NAMED = re.compile(r'"(?:id|run)" ?: ?"([0-9A-Fa-f-]{36})"')
 
-NOT_LOGGED_IN, TRY_AGAIN = 4401, 1013
+NOT_LOGGED_IN, TRY_AGAIN = 4401, 4503
 
 NEXT_TRY = 5.0
 """Seconds that a socket stays open of which Postgres does not say whose it is; its page comes again."""

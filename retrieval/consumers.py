@@ -24,7 +24,7 @@ from retrieval.states import document_state
 
 logger = logging.getLogger(__name__)
 
-NOT_LOGGED_IN, TRY_AGAIN = 4401, 1013
+NOT_LOGGED_IN, TRY_AGAIN = 4401, 4503
 
 
 class LibraryConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]

@@ -22,6 +22,7 @@ from answering import consumers, tokens
 from qa_site import callers, health
 from qa_site.asgi import application
 from qa_site.logs import JsonFormatter
+from retrieval import consumers as library_consumers
 from retrieval import library, tasks
 from retrieval.database import make_pool
 from retrieval.models import Collection, Document
@@ -121,6 +122,12 @@ async def test_an_answer_under_way_is_not_ended_by_an_outage(outage, kind):
     await socket.send_json_to({"type": kind, "run": "0b0e9b52-6f0c-4d3c-8e1e-0d8d8d1a7a11", "after": 3})
     assert (await socket.receive_output())["code"] == consumers.TRY_AGAIN
     await socket.disconnect()
+
+
+@pytest.mark.parametrize("code", [consumers.TRY_AGAIN, library_consumers.TRY_AGAIN])
+def test_daphne_sends_the_close_code(code):
+    """All but these it answers with an exception, and the socket ends as 1011."""
+    assert 3000 <= code <= 4999
 
 
 async def test_a_socket_opened_in_an_outage_does_not_stay(outage, monkeypatch):

@@ -312,7 +312,7 @@ async def test_while_redis_is_away_the_socket_is_refused_and_that_is_no_bug(
     headers = [(b"cookie", f"citefirst_session={session}".encode())]
     communicator = WebsocketCommunicator(application, "/ws/library/", headers=headers)
     accepted, code = await communicator.connect(timeout=5)
-    assert (accepted, code) == (False, 1013)
+    assert (accepted, code) == (False, 4503)
     await communicator.wait(timeout=5)
 
 
