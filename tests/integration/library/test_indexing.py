@@ -374,7 +374,8 @@ def test_whether_a_file_is_needed_is_asked_of_indexes(people):
         storage.remove_unused(["ab" * 32])
     (asked,) = (each["sql"] for each in captured if "retrieval_document" in each["sql"])
     with transaction.atomic():
-        rows("SELECT set_config('enable_seqscan', 'off', true)")
+        for scan in ("enable_seqscan", "enable_indexscan", "enable_indexonlyscan"):  # bitmaps are left
+            rows(f"SELECT set_config('{scan}', 'off', true)")
         plan = "\n".join(line for (line,) in rows(f"EXPLAIN {asked}"))
     assert "document_content" in plan
     assert "document_published" in plan
