@@ -7,6 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from answering.assembly import THRESHOLDS
 from answering.resilience.breaker import Breaker, Call, Thresholds
 
 
@@ -281,3 +282,15 @@ class AnyHistory(RuleBasedStateMachine):
 
 TestAnyHistory = AnyHistory.TestCase
 TestAnyHistory.settings = settings(max_examples=60, deadline=None)
+
+
+@pytest.mark.parametrize("name", ["embedder", "vectors", "passages"])
+def test_what_answers_miss_is_tried_again_within_seconds_however_long_it_was_away(clock, name):
+    one = Breaker(name, THRESHOLDS[name], clock=clock, rand=lambda: 1.0)
+    while (call := one.start()) is not None:
+        call.fail()
+    for _ in range(12):
+        assert not one.probe_due
+        clock.now += 5.0
+        assert one.probe_due
+        fail(one)
