@@ -39,6 +39,10 @@ class AutojumpLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self.now
 
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+        """Without the time limit that Python has for it from 3.12 on: threads end in real time."""
+        await super().shutdown_default_executor()
+
 
 def autojump(test: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
     """Runs a coroutine function to its end on a fresh AutojumpLoop."""
