@@ -20,6 +20,7 @@ from answering.errors import AnsweringError, BadQuestion, StoreUnavailable
 from answering.events import Frame, wire
 from answering.reporting import error_event
 from answering.wiring import Wiring, wiring
+from retrieval.consumers import NOT_LOGGED_IN, TRY_AGAIN
 
 logger = logging.getLogger("answering")
 
@@ -32,8 +33,6 @@ FRAME_LIMIT = 64_000
 NO_RUN = "00000000-0000-0000-0000-000000000000"
 
 RUN_NAMED = re.compile(r'"(?:id|run)" ?: ?"([0-9A-Fa-f-]{36})"')
-
-NOT_LOGGED_IN, TRY_AGAIN = 4401, 4503
 
 NEXT_TRY = 5.0
 """Seconds that a socket stays open of which Postgres does not say whose it is; its page comes again."""

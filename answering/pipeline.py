@@ -142,14 +142,14 @@ async def cite(run: Run, reply: Reply, parts: Parts, legs: Legs, extras: Extras)
     if words:
         await asyncio.wait({legs.meaning}, timeout=GRACE)
     if words and not legs.meaning.done():
-        early = await choose(run, reply, parts, legs.text, words, None, (), read)
-        early = early if early is not None and early.answerable else None
+        first = await choose(run, reply, parts, legs.text, words, None, (), read)
+        early = first if first is not None and first.answerable else None
         if early is not None and not legs.meaning.done():
             reply.cite(early, final=False)
     meaning = await legs.meaning
     if words is None and meaning is None:
         raise SearchUnavailable
-    found = await choose(run, reply, parts, legs.text, words, meaning, extras, read) or reply.found or early
+    found = await choose(run, reply, parts, legs.text, words, meaning, extras, read) or early
     if found is None:
         raise SearchUnavailable
     if parts.reranker is not None:

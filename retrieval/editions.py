@@ -2,7 +2,7 @@
 one whose title says that it is superseded."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -77,9 +77,8 @@ def _groups(passages: Sequence[Passage]) -> list[list[int]]:
     parts: dict[tuple[str, str], list[list[int]]] = {}
     for at, passage in enumerate(passages):
         groups = parts.setdefault((name(passage.title), name(passage.heading)), [])
-        is_edition = _edition_of(passage)
         for group in groups:
-            if all(is_edition(passages[other]) for other in group):
+            if all(_are_editions(passage, passages[other]) for other in group):
                 group.append(at)
                 break
         else:
@@ -87,14 +86,12 @@ def _groups(passages: Sequence[Passage]) -> list[list[int]]:
     return [group for groups in parts.values() for group in groups if len(group) > 1]
 
 
-def _edition_of(passage: Passage) -> Callable[[Passage], bool]:
-    def of(other: Passage) -> bool:
-        if other.document == passage.document:
-            return False
-        one, two = _words(passage.text), _words(other.text)
-        return len(one & two) >= SHARED * max(len(one), len(two), 1)
-
-    return of
+def _are_editions(one: Passage, other: Passage) -> bool:
+    """Of what has the same name: whether two documents say much the same there."""
+    if one.document == other.document:
+        return False
+    words, others = _words(one.text), _words(other.text)
+    return len(words & others) >= SHARED * max(len(words), len(others), 1)
 
 
 @lru_cache(maxsize=2048)
