@@ -1,8 +1,9 @@
-"""The original of a document, for who may read it."""
+"""The original of a document, for who may read it: each request is looked at anew, one for a part of it, too."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 from uuid import UUID
 
 from channels.db import database_sync_to_async
@@ -12,22 +13,33 @@ from django.urls import reverse
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
-from retrieval import permissions
+from retrieval import permissions, ranges
 from retrieval.ingestion import storage
 
 _PIECE = 256 * 1024
 
 
+class Original(NamedTuple):
+    """`tag`: the same for the same bytes alone."""
+
+    path: Path
+    name: str
+    size: int
+    tag: str
+
+
 @require_safe
 async def download(request: HttpRequest, pk: UUID) -> HttpResponse | StreamingHttpResponse:
-    """The original of what is searchable, as an attachment and never as a page of ours."""
+    """The original of what is searchable, or a part of it, as an attachment and never as a page of ours."""
     found = await _original(request, pk)
     if found is None:
         return redirect(f"{reverse('login')}?next={request.path}")
-    path, name, size = found
-    response = StreamingHttpResponse(_pieces(path), content_type="application/octet-stream")
-    response["Content-Length"] = str(size)
-    response["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
+    try:
+        response = _answer(found, request.method == "HEAD", _wanted(request, found))
+    except ranges.OutOfRange:
+        response = HttpResponse(status=416, headers={"Content-Range": f"bytes */{found.size}"})
+    response["Accept-Ranges"] = "bytes"
+    response["ETag"] = found.tag
     response["X-Content-Type-Options"] = "nosniff"
     response["Content-Security-Policy"] = "sandbox; default-src 'none'"
     response["Cache-Control"] = "private, no-store"
@@ -35,21 +47,46 @@ async def download(request: HttpRequest, pk: UUID) -> HttpResponse | StreamingHt
 
 
 @database_sync_to_async  # type: ignore[untyped-decorator]
-def _original(request: HttpRequest, pk: UUID) -> tuple[Path, str, int] | None:
-    """The file, its name and size; None for who is not logged in. Raises Http404."""
+def _original(request: HttpRequest, pk: UUID) -> Original | None:
+    """None for who is not logged in. Raises Http404."""
     if not request.user.is_authenticated:
         return None
     document = get_object_or_404(permissions.readable_documents(request.user), pk=pk)
-    path = storage.path_of(document.published_hash or document.content_hash)
+    content_hash = document.published_hash or document.content_hash
+    path = storage.path_of(content_hash)
     if not path.is_file():
         raise Http404
-    return path, PurePosixPath(document.readable_name).name, path.stat().st_size
+    name = PurePosixPath(document.readable_name).name
+    return Original(path, name, path.stat().st_size, f'"{content_hash}"')
 
 
-async def _pieces(path: Path) -> AsyncIterator[bytes]:
+def _wanted(request: HttpRequest, original: Original) -> range | None:
+    """The part that is asked for. None for all of it: also for who has a part of another version. Raises OutOfRange."""
+    if request.method != "GET" or request.headers.get("If-Range", original.tag) != original.tag:
+        return None
+    return ranges.part(request.headers.get("Range", ""), original.size)
+
+
+def _answer(original: Original, head: bool, part: range | None) -> HttpResponse | StreamingHttpResponse:
+    sent = range(original.size) if part is None else part
+    response: HttpResponse | StreamingHttpResponse
+    response = HttpResponse() if head else StreamingHttpResponse(_pieces(original.path, sent))
+    if part is not None:
+        response.status_code = 206
+        response["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{original.size}"
+    response["Content-Type"] = "application/octet-stream"
+    response["Content-Length"] = str(len(sent))
+    response["Content-Disposition"] = content_disposition_header(True, original.name) or "attachment"
+    return response
+
+
+async def _pieces(path: Path, part: range) -> AsyncIterator[bytes]:
     file = await asyncio.to_thread(path.open, "rb")
     try:
-        while piece := await asyncio.to_thread(file.read, _PIECE):
+        await asyncio.to_thread(file.seek, part.start)
+        left = len(part)
+        while left and (piece := await asyncio.to_thread(file.read, min(_PIECE, left))):
+            left -= len(piece)
             yield piece
     finally:
         await asyncio.to_thread(file.close)

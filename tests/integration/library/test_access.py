@@ -219,6 +219,66 @@ def test_a_name_comes_and_goes_with_the_file_that_it_names(cast, as_user, docume
     assert downloaded() == ('attachment; filename="new.pdf"', b"You get 30 days.")
 
 
+WHOLE = TEXT.encode()
+PARTS = {
+    "bytes=5-9": (206, WHOLE[5:10], f"bytes 5-9/{len(WHOLE)}"),
+    "bytes=5-": (206, WHOLE[5:], f"bytes 5-{len(WHOLE) - 1}/{len(WHOLE)}"),
+    "bytes=-3": (206, WHOLE[-3:], f"bytes {len(WHOLE) - 3}-{len(WHOLE) - 1}/{len(WHOLE)}"),
+    "bytes=0-1,4-5": (200, WHOLE, None),
+    "bytes=900000-": (416, b"", f"bytes */{len(WHOLE)}"),
+}
+
+
+@pytest.mark.parametrize("asked", PARTS)
+def test_a_part_of_an_original_is_downloaded(cast, as_user, document, asked):
+    response = as_user(cast.member).get(f"/d/{document.pk}/file", headers={"Range": asked})
+    given = body(response) if response.streaming else response.content
+    assert (response.status_code, given, response.headers.get("Content-Range")) == PARTS[asked]
+    assert response["Accept-Ranges"] == "bytes"
+    assert response["Cache-Control"] == "private, no-store"
+    assert int(response.headers.get("Content-Length", 0)) == len(given)
+
+
+@pytest.mark.parametrize(("asked", "status"), [("bytes=0-0", 206), ("bytes=900000-", 416)])
+def test_a_part_is_downloaded_by_those_with_access(cast, as_user, client, document, asked, status):
+    def answered(reader) -> int:
+        return reader.get(f"/d/{document.pk}/file", headers={"Range": asked}).status_code
+
+    found = {who: answered(as_user(getattr(cast, who))) for who in EVERYONE}
+    assert found == {"superuser": status, "librarian": status, "member": status, "stranger": 404}
+    client.logout()
+    assert answered(client) == 302
+
+
+def test_who_loses_access_gets_no_further_part(cast, as_user, document):
+    def part() -> int:
+        return as_user(cast.member).get(f"/d/{document.pk}/file", headers={"Range": "bytes=0-0"}).status_code
+
+    assert part() == 206
+    cast.member.groups.clear()
+    assert part() == 404
+
+
+def test_a_part_of_another_version_is_not_joined_to_this_one(cast, as_user, document):
+    def part(tag: str) -> tuple[int, bytes]:
+        headers = {"Range": "bytes=4-", "If-Range": tag}
+        response = as_user(cast.member).get(f"/d/{document.pk}/file", headers=headers)
+        return response.status_code, body(response)
+
+    tag = as_user(cast.member).get(f"/d/{document.pk}/file")["ETag"]
+    assert part(tag) == (206, WHOLE[4:])
+    library.replace(document, "new.pdf", [b"You get 30 days."])
+    indexing.index_document(document.pk, embedder=FakeEmbedder())
+    assert part(tag) == (200, b"You get 30 days.")
+    assert part("Wed, 21 Oct 2015 07:28:00 GMT") == (200, b"You get 30 days.")
+
+
+def test_the_size_of_an_original_is_told_without_reading_it(cast, as_user, document):
+    response = as_user(cast.member).head(f"/d/{document.pk}/file", headers={"Range": "bytes=0-0"})
+    assert (response.status_code, response["Content-Length"]) == (200, str(len(WHOLE)))
+    assert not response.streaming
+
+
 def test_an_original_is_never_a_page_of_ours(cast, as_user, document):
     response = as_user(cast.member).get(f"/d/{document.pk}/file")
     assert body(response)
