@@ -17,6 +17,10 @@ logger = logging.getLogger("qa_site")
 PATIENCE = 30.0
 """Seconds in which a reader must take something of what waits for it."""
 
+PATIENCE_WITH_FILES = 600.0
+"""The same where what is sent has an end that is known: somebody has paused a download, which keeps a piece of it here
+and nothing more waiting."""
+
 RECEIVED = 16
 """Frames of a socket that wait to be handled."""
 
@@ -82,6 +86,7 @@ class Inbox:
 
 class Server(daphne.server.Server):  # type: ignore[misc]
     patience = PATIENCE
+    patience_with_files = PATIENCE_WITH_FILES
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
         queue = super().create_application(protocol, scope)
@@ -94,8 +99,12 @@ class Server(daphne.server.Server):  # type: ignore[misc]
         is_socket = message["type"] == "websocket.send"
         more = is_socket or (message["type"] == "http.response.body" and message.get("more_body", False))
         if details is not None and "disconnected" not in details:
+            if message["type"] == "http.response.start":
+                names = {name.lower() for name, _ in message.get("headers", ())}
+                details["is_file"] = b"content-length" in names
             if more and "outflow" not in details:
-                details["outflow"] = Outflow(protocol.transport, self.patience)
+                patience = self.patience_with_files if details.get("is_file") else self.patience
+                details["outflow"] = Outflow(protocol.transport, patience)
                 if is_socket:
                     protocol.unregisterProducer()  # the HTTP channel that it came in by
                 protocol.registerProducer(details["outflow"], True)

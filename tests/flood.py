@@ -1,7 +1,8 @@
 """An ASGI application that sends without end and reads as it is told, behind the server that web processes run. Its
 address is the first line that it says; GET / tells how many bytes it has sent and how many readers are gone.
 
-`python -m tests.flood NAME`, where NAME is `impatient` for a server that gives up its readers at once."""
+`/file` is as long as it says. `python -m tests.flood NAME`, where NAME is `impatient` for a server that gives up its
+readers at once, `impatient with-files` for one that does so with files, too."""
 
 import asyncio
 import json
@@ -27,7 +28,8 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
             await asyncio.Event().wait()
         sending = asyncio.ensure_future(flood(send, {"type": "websocket.send", "text": MUCH}))
     else:
-        await send({"type": "http.response.start", "status": 200, "headers": []})
+        headers = [(b"Content-Length", str(MOST).encode())] if scope["path"] == "/file" else []
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
         if scope["path"] == "/":
             await send({"type": "http.response.body", "body": json.dumps(told).encode()})
             return
@@ -41,14 +43,17 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
 
 
 async def flood(send: Any, message: dict[str, Any]) -> None:
-    while told["sent"] < MOST:
+    sent = 0
+    while sent < MOST:
         await send(message)
+        sent += len(MUCH)
         told["sent"] += len(MUCH)
         await asyncio.sleep(0)
 
 
 class Impatient(Server):
     patience = 0.3
+    patience_with_files = 0.3 if "with-files" in sys.argv else Server.patience_with_files
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ HANDSHAKE = (
     "Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
 PLAIN = "GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n"
+FILE = PLAIN.replace("/stream", "/file")
 LITTLE = MOST // 4  # the system buffers some megabytes a connection
 
 
@@ -69,6 +70,25 @@ def test_what_nobody_takes_is_not_kept(request_):
 @pytest.mark.parametrize("request_", [HANDSHAKE, PLAIN], ids=["socket", "stream"])
 def test_who_takes_nothing_is_cut_off(request_):
     with flooding("impatient") as port, asking(port, request_) as link:
+        while not told(port)["gone"]:
+            pass
+        with pytest.raises(ConnectionError):
+            all(iter(lambda: link.recv(1 << 20), b""))
+
+
+def test_a_paused_download_goes_on():
+    with flooding("impatient") as port, asking(port, FILE) as paused, asking(port, PLAIN):
+        while not told(port)["gone"]:  # who takes nothing of a stream
+            pass
+        taken = 100  # with the head
+        while taken < MOST:
+            got = len(paused.recv(1 << 20))
+            assert got
+            taken += got
+
+
+def test_a_download_is_not_paused_for_ever():
+    with flooding("impatient", "with-files") as port, asking(port, FILE) as link:
         while not told(port)["gone"]:
             pass
         with pytest.raises(ConnectionError):
