@@ -14,7 +14,7 @@ from answering.budgets import Budgets
 from qa_site import env, outside, places
 from qa_site.embedded import needed_servers
 from qa_site.errors import StartError
-from qa_site.usage import Utility
+from qa_site.usage import Utility, asks_version
 from retrieval.outages import is_outage
 
 # These need no database, or, as `up`, see to it themselves.
@@ -66,7 +66,7 @@ def run(argv: list[str]) -> None:
     command = argv[1] if len(argv) > 1 else "help"
     Budgets.from_milliseconds(settings.BUDGETS_MS)  # with it every setting is read
     utility = Utility(argv)
-    if command in ALONE or command.startswith("-") or {"--help", "-h"} & set(argv):
+    if command in ALONE or command.startswith("-") or {"--help", "-h"} & set(argv) or asks_version(argv):
         utility.execute()
         return
     servers = needed_servers(places.data_dir())

@@ -1,7 +1,9 @@
 """`manage.py help`: Citefirst's own commands with a line each, then the names of Django's. `manage.py version`."""
 
 import sys
+from collections.abc import Sequence
 from importlib.metadata import version
+from itertools import takewhile
 from textwrap import fill
 
 from django.core.management import ManagementUtility, get_commands, load_command_class
@@ -9,9 +11,14 @@ from django.core.management import ManagementUtility, get_commands, load_command
 OURS = ("qa_site", "answering", "retrieval")
 
 
+def asks_version(argv: Sequence[str]) -> bool:
+    """Also of a command, which would tell Django's. What follows `--` is no option."""
+    return "--version" in takewhile(lambda each: each != "--", argv[1:])
+
+
 class Utility(ManagementUtility):
     def execute(self) -> None:
-        if self.argv[1:] in (["version"], ["--version"]):
+        if self.argv[1:] == ["version"] or asks_version(self.argv):
             sys.stdout.write(f"Citefirst {version('citefirst')} (Django {version('django')})\n")
         else:
             super().execute()

@@ -47,9 +47,9 @@ def test_a_terminal_that_cannot_show_a_word_shows_the_others(transactional_db, e
     assert done.stdout.decode(encoding).split()[::3] == ["vier", "da"]
 
 
-@pytest.mark.parametrize("spelling", ["version", "--version"])
+@pytest.mark.parametrize("spelling", ["version", "--version", "ask --version", "up --port 1 --version"])
 def test_the_version_is_our_own(spelling):
-    done = subprocess.run([*MANAGE, spelling], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run([*MANAGE, *spelling.split()], cwd=ROOT, capture_output=True, text=True)
     assert re.fullmatch(r"Citefirst \d+\.\d+\.\d+ \(Django \S+\)\n", done.stdout)
 
 
