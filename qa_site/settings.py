@@ -173,6 +173,8 @@ FALLBACK_BASE_URL = env.url("FALLBACK_BASE_URL", "", ("http", "https"))
 FALLBACK_API_KEY = env.key("FALLBACK_API_KEY")
 FALLBACK_MODEL = env.text("FALLBACK_MODEL", ANSWER_MODEL)
 HAS_FALLBACK = bool(FALLBACK_BASE_URL or FALLBACK_API_KEY)
+if FAST_MODEL and not (HAS_MODEL or HAS_FALLBACK):
+    raise env.BadSetting("FAST_MODEL", FAST_MODEL, "used together with OPENAI_API_KEY or OPENAI_BASE_URL")
 if env.text("FALLBACK_MODEL") and not HAS_FALLBACK:  # one of a single server protects from nothing
     raise env.BadSetting(
         "FALLBACK_MODEL", FALLBACK_MODEL, "used together with FALLBACK_BASE_URL or FALLBACK_API_KEY"

@@ -66,6 +66,7 @@ def test_a_command_that_loses_postgres_says_so_in_a_line(transactional_db):
     ("name", "needed"),
     [
         ("ANSWER_MODEL", "OPENAI_API_KEY or OPENAI_BASE_URL"),
+        ("FAST_MODEL", "OPENAI_API_KEY or OPENAI_BASE_URL"),
         ("FALLBACK_MODEL", "FALLBACK_BASE_URL or FALLBACK_API_KEY"),
         ("EMBEDDING_MODEL", "EMBEDDING_API_KEY or EMBEDDING_BASE_URL"),
     ],
