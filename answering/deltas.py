@@ -18,6 +18,16 @@ CUT_SHORT = {"length", "content_filter"}
 """Why an upstream ends an answer that has not come to its end."""
 
 
+def lines_of(data: bytes) -> list[bytes]:
+    """The lines of a stream of events, which end in LF, CR LF or CR, and last what has not ended. A CR at the end may
+    be half of an end."""
+    if b"\r" in data:
+        whole = data.removesuffix(b"\r")
+        half = data[len(whole) :]
+        data = whole.replace(b"\r\n", b"\n").replace(b"\r", b"\n") + half
+    return data.split(b"\n")
+
+
 class Delta(NamedTuple):
     """`thought`: the model is thinking; `reason`: why this is the last one, else ""."""
 

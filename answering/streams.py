@@ -19,7 +19,7 @@ import openai
 
 from retrieval.transport import Endpoint, disconnected
 
-from .deltas import LONGEST, Reading
+from .deltas import LONGEST, Reading, lines_of
 from .errors import (
     UpstreamBroken,
     UpstreamError,
@@ -82,7 +82,7 @@ class ChatStream:
             asked = clock()
             async for part in received:
                 waited = clock() - asked > WAITED
-                *lines, rest = (rest + part).split(b"\n")
+                *lines, rest = lines_of(rest + part)
                 if len(rest) > LONGEST:
                     raise UpstreamMalformed(name, "a line without end")
                 text = reading.feed(lines)

@@ -187,3 +187,16 @@ async def test_the_first_text_is_not_gathered_with_what_comes_after_the_role() -
     begun = asyncio.get_running_loop().time()
     assert await anext(stream) == "Thirty"
     assert asyncio.get_running_loop().time() - begun == pytest.approx(0.02)
+
+
+SPREAD = b'data: {"choices":\ndata: [{"delta": {"content": "Thirty"}}]}\n\n'
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3, 10_000])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"], ids=["LF", "CR LF", "CR"])
+@autojump
+async def test_a_line_ends_in_any_of_three_ways_however_it_comes(end: bytes, at_once: int) -> None:
+    body = (b": hello\n\n" + SPREAD + b"data: [DONE]\n\n").replace(b"\n", end)
+    parts = [body[at : at + at_once] for at in range(0, len(body), at_once)]
+    stream = ChatStream(Upstream("old", "", "", ""), Parts(*parts))  # type: ignore[arg-type]
+    assert [text async for text in stream] == ["Thirty"]
