@@ -224,15 +224,15 @@ class Follower:
 
     def _fill(self, index: Index, chunks: Iterator[IndexedChunk]) -> int:
         """Adds all chunks in commits that grow: something is found at once, and few commits are made."""
-        count, size = 0, FIRST
-        chunks = iter(chunks)
-        while batch := list(itertools.islice(chunks, size)):
+        size = FIRST
+        while first := next(chunks, None):
             if self._stopping.is_set():
                 raise LexicalError("stopped while the index was being made")
-            index.append(_politely(batch))
-            count, size = count + len(batch), min(size * 2, MOST)
+            # Not a list of them: the next ones are read and prepared while tantivy takes up the last ones.
+            index.append(_politely(itertools.chain([first], itertools.islice(chunks, size - 1))))
+            size = min(size * 2, MOST)
             self._moved_on()
-        return count
+        return len(index)
 
     def _applied(self, source: Source, state: State) -> State:
         changes, horizon = source.changes(state.horizon)
