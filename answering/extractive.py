@@ -11,6 +11,8 @@ from itertools import groupby, pairwise
 
 from answering.citations import uncited
 from answering.shortening import shortened
+from retrieval.families import family
+from retrieval.lexical.analysis import query_terms, terms
 from retrieval.passages import Passage
 from retrieval.segmentation import is_row
 from retrieval.sentences import HEADS, Context, score_sentences
@@ -19,6 +21,7 @@ LEAD_IN = "The documents say:"
 HEADING_WORDS = 6  # a line of so few words that no stop ends is a heading
 LONGEST = 420  # characters of one quoted sentence
 WORTH = 0.5  # of the best sentence's score: what is weaker is not quoted
+NEWS = 1.5  # times its score, that a further quote is worth which has words of the question that those before have not
 STRONG = 0.7  # of the best sentence's score: of what is weaker only one is quoted, after the best
 
 _ITEM = re.compile(r"^\s*(?:[-*+•–]|\d{1,3}[.)]|[a-zA-Z][.)])\s+")
@@ -47,13 +50,33 @@ class _Quote:
     list_head: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The question, and which of its words a quote has."""
+
+    question: str
+    context: Context
+
+    def said(self, quote: _Quote, *, headed: bool = False) -> frozenset[str]:
+        """Its words in the quote, in their own form or another of their family; `headed`: those of the title and the
+        headings above it, too."""
+        language = self.context.languages[quote.passage]
+        head = self.context.heads[quote.passage] if headed else ""
+        has = set(terms(f"{head}\n{quote.list_head} {quote.text}", language))
+        kin = {family(word) for word in has} - {""}
+        return frozenset(
+            word for word in query_terms(self.question, language) if word in has or family(word) in kin
+        )
+
+
 def extract(
     question: str, passages: Sequence[tuple[int, Passage]], *, most: int = 3, lead_in: str = LEAD_IN
 ) -> str:
     """Markdown that quotes at most `most` sentences of `passages` (number, passage; best first), each
     passage's with its `[n]`; "" when no sentence has anything of the question."""
     texts = [passage.text for _, passage in passages]
-    quotes = _best(_quotes(question, texts, Context.of([passage for _, passage in passages])), most)
+    context = Context.of([passage for _, passage in passages])
+    quotes = _best(_quotes(question, texts, context), most, _Asked(question, context))
     if not quotes:
         return ""
     order = list(dict.fromkeys(quote.passage for quote in quotes))
@@ -64,21 +87,33 @@ def extract(
     return "\n\n".join([lead_in, *blocks])
 
 
-def _best(quotes: list[_Quote], most: int) -> list[_Quote]:
-    """The best quotes, best first, none within another. Beside what goes on from the best, only one of them is
-    weak, and none that would be read before the best."""
+def _best(quotes: list[_Quote], most: int, asked: _Asked) -> list[_Quote]:
+    """The best quotes, best first, none within another. Each further one goes on from the best, is nearly as good, or
+    says more of the question than those before (not a single word of it, which any sentence may have). Beside what goes on from the best, only one of them is weak, and none
+    that would be read before the best."""
     ranked = sorted(quotes, key=lambda quote: (-quote.score, quote.passage, quote.unit))
-    ranked = [quote for quote in ranked if quote.score >= WORTH * ranked[0].score]
+    if not ranked:
+        return []
+    best = ranked[0]
+    ranked = [quote for quote in ranked if quote.score * NEWS >= WORTH * best.score]
+    has = {quote: asked.said(quote) for quote in ranked}
     chosen: list[_Quote] = []
+    said: frozenset[str] = frozenset()
     weak = 0
-    for quote in ranked:
-        after = quote.unit - ranked[0].unit if quote.passage == ranked[0].passage else None
-        is_weak = quote.score < STRONG * ranked[0].score and after != 1
-        if len(chosen) == most or (is_weak and (weak or (after is not None and after < 0))):
+    while ranked and len(chosen) < most:
+        news = [bool(chosen) and len(has[quote]) > 1 and not has[quote] <= said for quote in ranked]
+        worth = [quote.score * (NEWS if new else 1) for quote, new in zip(ranked, news, strict=True)]
+        at = worth.index(max(worth))
+        if worth[at] < WORTH * best.score:
+            break
+        quote, new = ranked.pop(at), news[at]
+        after = quote.unit - best.unit if quote.passage == best.passage else None
+        is_weak = quote.score < STRONG * best.score and after != 1
+        if (is_weak and (weak or not new or (after is not None and after < 0))) or _within(quote, chosen):
             continue
-        if not _within(quote, chosen):
-            chosen = [known for known in chosen if not _within(known, [quote])] + [quote]
-            weak += is_weak
+        chosen = [known for known in chosen if not _within(known, [quote])] + [quote]
+        said |= asked.said(quote, headed=True)
+        weak += is_weak
     return sorted(chosen, key=lambda quote: -quote.score)
 
 

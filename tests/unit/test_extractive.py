@@ -59,8 +59,24 @@ def test_a_sentence_is_not_quoted_twice_when_the_next_one_leans_on_it():
 
 def test_each_passage_has_its_own_quote_best_first():
     other = passage("Annual leave days must be approved by your manager.", n=2)
-    answer = body(extract("Which annual leave days do employees get a year?", [passage(LEAVE), other]))
+    asked = "Which annual leave days do employees get a year, and who must approve them?"
+    answer = body(extract(asked, [passage(LEAVE), other]))
     assert answer.index("28 days") < answer.index("[1]") < answer.index("approved by") < answer.index("[2]")
+
+
+def test_a_quote_that_says_no_more_of_the_question_is_left_out():
+    ill = passage("If you fall ill during annual leave, report it on the same day.", n=2)
+    asked = "How many days of annual leave do full-time employees get?"
+    assert body(extract(asked, [passage(LEAVE), ill])).count("> ") == 1
+    fallen = body(extract(f"{asked[:-1]} when they fall ill?", [passage(LEAVE), ill]))
+    assert "28 days" in fallen and "fall ill" in fallen
+
+
+def test_a_single_further_word_of_the_question_is_no_reason_for_a_quote():
+    home = passage("Customer data are never printed at home.", n=2)
+    child = passage("You may take five days a year to care for a sick child. The parents share them.")
+    answer = body(extract("My child is sick, may I take days at home?", [child, home]))
+    assert answer.startswith("> You may take five days") and "[2]" not in answer
 
 
 def test_a_table_row_is_told_with_the_heads_of_its_columns():
