@@ -25,12 +25,15 @@ NEWS = 1.5  # times its score, that a further quote is worth which has words of 
 STRONG = 0.7  # of the best sentence's score: of what is weaker only one is quoted, after the best
 
 _ITEM = re.compile(r"^\s*(?:[-*+•–]|\d{1,3}[.)]|[a-zA-Z][.)])\s+")
+_BOX = re.compile(r"^\[ \]\s+")  # of a list of things to do, which no reader can tick here
 _RULE = re.compile(r"^\s*\|?[\s:|-]+\|?\s*$")
 _CELL = re.compile(r"(?<!\\)\|")
 _LINK = re.compile(r"!?\[([^\]\n]*)\]\([^)\s]*(?:\s[^)\n]*)?\)")
 _LEANING = re.compile(
-    r"(?:it|this|that|these|those|they|he|she|such|then|also|however|otherwise)\b", re.IGNORECASE
+    r"(?!(?-i:IT)\b)(?:it|this|that|these|those|they|he|she|such|then|also|however|otherwise)\b",
+    re.IGNORECASE,
 )
+_YES_OR_NO = re.compile(r"(?:yes|no|ja|nein|oui|non|s[ií]|n[ãa]o)[.,;:!]", re.IGNORECASE)
 _STOPS = ".!?。！？…\"'”’)]"
 _WORD = re.compile(r"\w{2,}")
 
@@ -89,8 +92,8 @@ def extract(
 
 def _best(quotes: list[_Quote], most: int, asked: _Asked) -> list[_Quote]:
     """The best quotes, best first, none within another. Each further one goes on from the best, is nearly as good, or
-    says more of the question than those before (not a single word of it, which any sentence may have). Beside what goes on from the best, only one of them is weak, and none
-    that would be read before the best."""
+    says more of the question than those before (not a single word of it, which any sentence may have). Beside what
+    goes on from the best, only one of them is weak, and none that would be read before the best."""
     ranked = sorted(quotes, key=lambda quote: (-quote.score, quote.passage, quote.unit))
     if not ranked:
         return []
@@ -194,17 +197,34 @@ def _told(text: str, units: Sequence[_Unit], unit: int) -> tuple[int, str, str] 
     words = _clean(raw)
     if len(_WORD.findall(words)) < 3 or words.endswith(":"):
         return None
+    opening = _opening(text, units, unit, words)
     if _ITEM.match(line):
-        return unit, words, _list_head(text, start)
+        return unit, f"{opening} {words}".strip(), _list_head(text, start)
     if len(_WORD.findall(line)) <= HEADING_WORDS and words[-1] not in _STOPS:
         return None
-    if _LEANING.match(words) and unit and "\n" not in text[units[unit - 1][0] : start].rstrip():
-        words = f"{_clean(text[units[unit - 1][0] : units[unit - 1][1]])} {words}"
+    if opening:
+        words = f"{opening} {words}"
     elif words[0].islower() and (start == 0 or text[start - 1] == " "):
         words = f"… {words}"
     if text[end : _line_end(text, end)].strip() and words[-1] not in _STOPS:
         words += " …"
     return unit, words, ""
+
+
+def _opening(text: str, units: Sequence[_Unit], unit: int, words: str) -> str:
+    """The sentences before one without which it says little: what it leans on, the yes or no that it goes on from, the
+    question that it answers."""
+    if not unit:
+        return ""
+    start, end, _ = units[unit - 1]
+    before = _clean(text[start:end])
+    if before.endswith("?"):
+        return before if "\n" not in text[end : units[unit][0]] or _YES_OR_NO.match(words) else ""
+    if "\n" not in text[start : units[unit][0]].rstrip() and (
+        _LEANING.match(words) or _YES_OR_NO.match(before)
+    ):
+        return f"{_opening(text, units, unit - 1, before)} {before}".strip()
+    return ""
 
 
 def _line_end(text: str, place: int) -> int:
@@ -246,7 +266,7 @@ def _list_head(text: str, start: int) -> str:
 def _clean(raw: str) -> str:
     """One line without the marks of a list, a heading or a link, nor anything that looks like a citation;
     cut, if it is very long, between words."""
-    text = " ".join(_ITEM.sub("", raw.strip()).lstrip("#> ").split())
+    text = " ".join(_BOX.sub("", _ITEM.sub("", raw.strip())).lstrip("#> ").split())
     text = uncited(_LINK.sub(r"\1", text))
     for mark in ("**", "__", "`"):
         if text.count(mark) % 2:
