@@ -21,6 +21,7 @@ from django.views.decorators.cache import never_cache
 from prometheus_client import REGISTRY, CollectorRegistry, multiprocess
 
 from answering.models import Run
+from qa_site.just_now import just_now
 
 SPANS = {
     "15m": timedelta(minutes=15),
@@ -100,6 +101,7 @@ def ops(request: HttpRequest) -> HttpResponse:
     ended = runs.exclude(status=Run.Status.RUNNING)
     shown = ended.only("id", "total_ms", "stages", "route", "finish", "error", "degraded", "created_at")
     samples = shared_samples()
+    dependencies = _dependencies(samples)
     context: dict[str, Any] = {
         "section": "ops",
         "span": span if span in SPANS else "1h",
@@ -112,7 +114,8 @@ def ops(request: HttpRequest) -> HttpResponse:
         "kept_days": settings.KEEP_QUESTIONS_DAYS if _is_cut(begin) else 0,
         "shares": _shares(ended),
         "degradations": _rows(_DEGRADED, since),
-        "dependencies": _dependencies(samples),
+        "dependencies": dependencies,
+        "now": just_now(dependencies),
         "hedges": _by_label(samples, "qa_hedges_total", "dependency", "result"),
         "caches": _by_label(samples, "qa_cache_requests_total", "cache", "result"),
         "prefetches": _by_label(samples, "qa_prefetch_total", "kind", "result"),

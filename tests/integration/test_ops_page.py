@@ -9,6 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from answering import metrics
 from answering.models import Conversation, Run
 from qa_site import ops
 
@@ -134,3 +135,48 @@ def test_what_runs_said_is_not_read(client, operator):
     columns = ("question", "answer", "html", "events", "citations")
     said = [f'"answering_run"."{column}"' for column in columns]
     assert not [each["sql"] for each in captured if any(column in each["sql"] for column in said)]
+
+
+def said_now(client) -> str:
+    page = client.get("/ops/").content.decode()
+    card = page[page.index('id="now-title"') : page.index('id="figures-title"')]
+    return " ".join(re.sub(r"<[^>]+>", "", card.partition(">")[2]).split())
+
+
+def test_a_quiet_time_is_said_to_be_well(client, operator):
+    assert "Nothing is wrong No question ended in the last 5 minutes." in said_now(client)
+
+
+def test_good_answers_are_said_to_be_well(client, operator):
+    keep_run(operator, [])
+    keep_run(operator, [], finish="refused")
+    keep_run(operator, [], degraded=["llm_hedged", "provisional_extract"])
+    assert "Nothing is wrong 3 questions ended in the last 5 minutes: 3 as they should." in said_now(client)
+
+
+def test_an_outage_is_told_first_with_what_askers_get(client, operator, settings, monkeypatch):
+    settings.HAS_MODEL = True
+    monkeypatch.delenv("PROMETHEUS_MULTIPROC_DIR", raising=False)
+    keep_run(operator, [])
+    for _ in range(2):
+        keep_run(operator, [], finish="extractive", degraded=["provisional_extract", "generate_timeout"])
+    keep_run(operator, [], status=Run.Status.ERROR, finish="", error="unavailable")
+    keep_run(operator, [], finish="cached", degraded=["generate_open", "similar_answer"])
+    metrics.breaker_state.labels("main").set(2)
+    try:
+        said = said_now(client)
+    finally:
+        metrics.breaker_state.labels("main").set(0)
+    assert said.startswith("Just now Something is wrong main is paused after failures: another model answers")
+    assert "The model is too slow: 2 questions (generate_timeout)." in said
+    assert "Postgres could not be reached: 1 question (unavailable)." in said
+    assert (
+        "5 questions ended in the last 5 minutes: 1 as it should, 2 quoted from the passages alone,"
+        " 1 answered with the answer to a similar question, 1 ended in an error." in said
+    )
+
+
+def test_quotes_are_no_trouble_where_there_is_no_model(client, operator, settings):
+    settings.HAS_MODEL = settings.HAS_FALLBACK = False
+    keep_run(operator, [], finish="extractive")
+    assert "Nothing is wrong" in said_now(client)
