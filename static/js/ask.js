@@ -8,6 +8,7 @@ import { AskSocket } from "./socket.js";
 
 const SILENCE = 25000; // longer than any answer may take: the line is dead then, whatever the browser thinks
 const UNHEARD = 8000; // longer than it takes to acknowledge a question
+const OFFLINE = "This device is offline. What you ask is sent, and answers go on, once it is back.";
 const PENDING = "citefirst.pending";
 
 const find = (id) => document.getElementById(id);
@@ -32,6 +33,8 @@ class AskPage {
     this.composer = new Composer(this.names, data.longest);
     this.composer.addEventListener("ask", (event) => this.ask(event.detail));
     this.composer.addEventListener("typing", (event) => this.typed(event.detail));
+    addEventListener("offline", () => this.connection(OFFLINE));
+    addEventListener("online", () => this.socket.isOpen && this.connection(""));
     this.bindKeys();
     this.restore();
     this.socket.connect();
@@ -110,6 +113,11 @@ class AskPage {
     this.socket.send({ type: "typing", text, conversation: this.conversation });
   }
 
+  edit({ question, collections }) {
+    this.composer.choose(collections);
+    this.composer.edit(question);
+  }
+
   stop() {
     for (const view of this.active) {
       view.stopping = true; // told again after a reconnection
@@ -186,7 +194,7 @@ class AskPage {
 
   lost(failures) {
     if (failures < 2) return;
-    this.connection("The connection is lost. Trying again …");
+    this.connection(navigator.onLine ? "The connection is lost. Trying again …" : OFFLINE);
     if (failures === 3) this.checkLogin();
   }
 

@@ -39,6 +39,14 @@ export class Composer extends EventTarget {
     this.box.focus();
   }
 
+  // Typed as if by hand, so that what stood there comes back with the browser's own undo.
+  edit(question) {
+    this.focus();
+    this.box.select();
+    if (!document.execCommand("insertText", false, question)) this.box.value = question;
+    this.fit();
+  }
+
   submit() {
     const question = this.box.value.trim();
     if (!question || this.isTooLong(question)) return;

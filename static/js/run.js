@@ -7,11 +7,14 @@ import { timings } from "./timings.js";
 import { badges, errorText, noticeText } from "./wording.js";
 
 const COPY = "M7 7V3.5h9.5V13H13M3.5 7H13v9.5H3.5z";
+const EDIT = "M3.5 16.5l1-4 8.5-8.5 3 3-8.5 8.5z";
 const LONG = 400;
+const PROVISIONAL = "provisional_extract";
 const AGAIN = "M16 10a6 6 0 1 1-2-4.5M16 2.5V6h-3.5";
 
 export class RunView {
-  // `page` gives: names (collection slug -> name), announce(text), ask({question, collections, fresh}), ended(view).
+  // `page` gives: names (collection slug -> name), announce(text), ask({question, collections, fresh}),
+  // edit({question, collections}), ended(view).
   constructor({ id, question, collections = null }, page) {
     Object.assign(this, { id, question, collections, page });
     this.seq = 0;
@@ -23,7 +26,7 @@ export class RunView {
   }
 
   build() {
-    this.sources = new SourceList(this.id, this.page.names, (n, on) => this.lightText(n, on));
+    this.sources = new SourceList(this.id, `question-${this.id}`, this.page.names, (n, on) => this.lightText(n, on));
     this.answer = h("div", { class: "answer" });
     this.streamed = new Streamed(this.answer, (n) => this.cite(n));
     this.status = h("p", { class: "run-status" }, h("span", { class: "dots", "aria-hidden": "true" }), h("span", {}, "Sending the question"));
@@ -57,7 +60,7 @@ export class RunView {
       citations: () => this.showSources(frame),
       delta: () => this.grow(this.text + frame.text),
       replace: () => this.grow(frame.text),
-      notice: () => this.notice(noticeText(frame.code, frame.message)),
+      notice: () => this.told(frame),
       done: () => this.done(frame),
       error: () => this.fail(frame),
     }[frame.type];
@@ -92,13 +95,27 @@ export class RunView {
     this.streamed.show(this.text);
   }
 
+  told({ code, message }) {
+    const text = noticeText(code, message);
+    this.notice(code, text);
+    if (code === PROVISIONAL) this.page.announce(text);
+  }
+
   done(frame) {
     this.settle(frame);
     const count = frame.cited.length;
     const suffix = count ? ` It cites ${count} ${count === 1 ? "source" : "sources"}.` : "";
+    const labels = badges(frame.finish, frame.route, frame.degraded).map(([label]) => `, ${label.toLowerCase()}`);
     // The whole answer is read out once, when it stands; not word by word while it grows.
-    this.page.announce(`Answer: ${this.answer.textContent.slice(0, 1500)}${suffix}`);
+    this.page.announce(`Answer${labels.join("")}: ${this.aloud().slice(0, 1500)}${suffix}`);
     this.page.ended(this);
+  }
+
+  // A number that belongs to a source is heard as one, and not as a part of what is said.
+  aloud() {
+    const copy = this.answer.cloneNode(true);
+    for (const link of copy.querySelectorAll("a.cite")) link.textContent = `(source ${link.dataset.n})`;
+    return copy.textContent;
   }
 
   settle({ finish, route, cited, html, stages, degraded }) {
@@ -115,7 +132,8 @@ export class RunView {
     this.sources.element.classList.remove("provisional");
     this.sources.state.textContent = "";
     this.sources.settle(cited);
-    if (!this.notices.childElementCount) for (const code of degraded) this.notice(noticeText(code));
+    if (!this.notices.childElementCount) for (const code of degraded) this.notice(code, noticeText(code));
+    this.settleNotices(finish);
     this.footer(badges(finish, route, degraded), stages);
   }
 
@@ -167,10 +185,18 @@ export class RunView {
     this.status.lastElementChild.textContent = text;
   }
 
-  notice(text) {
+  notice(code, text) {
     this.notices.hidden = false;
     if (Array.from(this.notices.children).some((item) => item.textContent === text)) return;
-    this.notices.append(h("li", {}, text));
+    this.notices.append(h("li", { dataset: { code } }, text));
+  }
+
+  // "Until it answers" is over. Where no model did, another notice says so.
+  settleNotices(finish) {
+    const first = this.notices.querySelector(`[data-code="${PROVISIONAL}"]`);
+    if (!first) return;
+    first.textContent = noticeText(PROVISIONAL);
+    if (finish === "extractive" && this.notices.childElementCount > 1) first.remove();
   }
 
   // The server has sanitised this (markup.py); nothing else of the protocol is ever parsed as HTML.
@@ -194,8 +220,9 @@ export class RunView {
   footer(marks, stages) {
     const copy = h("button", { type: "button", class: "button quiet small", onclick: () => this.copy(copy) }, icon(COPY), h("span", {}, "Copy"));
     const again = h("button", { type: "button", class: "button quiet small", title: "Asks again, past the kept answers", onclick: () => this.again(true) }, icon(AGAIN), h("span", {}, "Ask afresh"));
+    const edit = h("button", { type: "button", class: "button quiet small", title: "Puts the question into the box below", onclick: () => this.page.edit(this) }, icon(EDIT), h("span", {}, "Edit"));
     const items = marks.map(([label, tone, why]) => h("span", { class: `badge ${tone}`, title: why || null }, label));
-    this.foot.replaceChildren(...items, this.text || this.cited.length ? copy : "", again, timings(stages) || "");
+    this.foot.replaceChildren(...items, this.text || this.cited.length ? copy : "", edit, again, timings(stages) || "");
     this.foot.hidden = false;
   }
 

@@ -10,8 +10,9 @@ function marked(parts) {
 }
 
 export class SourceList {
-  // `names`: collection slug -> name. `lit(n, on)` is told when the reader points at a card.
-  constructor(run, names, lit) {
+  // `question` is the id of its heading: each list of a conversation is named after its own. `names`: collection slug ->
+  // name. `lit(n, on)` is told when the reader points at a card.
+  constructor(run, question, names, lit) {
     this.run = run;
     this.names = names;
     this.lit = lit;
@@ -22,7 +23,7 @@ export class SourceList {
     this.more = h("button", { type: "button", class: "button quiet small", hidden: true, onclick: () => this.unfold() });
     this.element = h(
       "section",
-      { class: "sources", "aria-labelledby": this.title.id, hidden: true },
+      { class: "sources", "aria-labelledby": `${this.title.id} ${question}`, hidden: true },
       h("div", { class: "sources-head" }, this.title, this.state),
       this.list,
       this.more,

@@ -24,7 +24,8 @@ NAMES = """() => {
   for (const e of document.querySelectorAll("img:not([alt])")) wrong.push("no alt: " + e.outerHTML);
   const ids = Array.from(document.querySelectorAll("[id]"), (e) => e.id);
   for (const id of ids) if (ids.indexOf(id) !== ids.lastIndexOf(id)) wrong.push("twice: " + id);
-  const labelledBy = (e) => document.getElementById(e.getAttribute("aria-labelledby"))?.textContent;
+  const labelledBy = (e) => e.getAttribute("aria-labelledby")?.split(" ")
+    .map((id) => document.getElementById(id)?.textContent).join(" ");
   const label = (e) => e.getAttribute("aria-label") || labelledBy(e);
   const regions = Array.from(document.querySelectorAll("section[aria-labelledby], [role=region]"), label);
   for (const one of regions) if (regions.indexOf(one) !== regions.lastIndexOf(one)) wrong.push("region twice: " + one);
@@ -227,4 +228,17 @@ def test_a_wide_table_is_scrolled_and_the_page_is_not(page: Page):
     page.locator("#file").set_input_files(table)
     page.locator("#rows").get_by_role("link", name="wide").click()
     expect(page.locator(".passage table").first).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
+def test_a_title_without_blanks_does_not_widen_its_page(page: Page):
+    page.goto("/library/?collection=handbook")
+    name = "Donaudampfschifffahrtsgesellschaft" * 4
+    page.locator("#file").set_input_files(
+        {"name": "boat.md", "mimeType": "", "buffer": f"# {name}\n\nIt sails.".encode()}
+    )
+    link = page.locator("#rows a[href]", has_text=name)
+    expect(link).to_be_visible(timeout=30_000)
+    link.click()
+    expect(page.locator("h1")).to_have_text(name)
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0

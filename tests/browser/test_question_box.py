@@ -125,3 +125,21 @@ def test_a_question_on_an_earlier_part_of_a_conversation_goes_to_its_end(page):
     expect(page).to_have_url(re.compile(f"{here}$"))
     finished(page, 2)
     expect(page.locator(".run-question")).to_have_text([LEAVE, "And for part-timers?"])
+
+
+def test_a_question_is_edited_in_the_box_and_what_stood_there_comes_back(page, script):
+    run = script.asked()
+    script.accept(run)
+    script.done(run, "<p>Yes.</p>", [])
+    box = page.get_by_label("Your question")
+    box.fill("a draft")
+    page.get_by_role("button", name="Edit").click()
+    expect(box).to_be_focused()
+    expect(box).to_have_value(LEAVE)
+    page.keyboard.press("Control+z")
+    expect(box).to_have_value("a draft")
+    page.get_by_role("button", name="Edit").click()
+    page.keyboard.type(" In a part-time job?")
+    page.keyboard.press("Enter")
+    script.wait(lambda: len(script.of("ask")) == 2)
+    assert script.of("ask")[1]["question"] == f"{LEAVE} In a part-time job?"
