@@ -1,5 +1,6 @@
 """The parser's process: its limits, what becomes of files that break it, and the real fixtures of people's files."""
 
+import io
 import json
 import os
 import random
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import openpyxl
 import psutil
 import pytest
 
@@ -125,6 +127,16 @@ def test_a_file_that_takes_too_much_processor_time_is_stopped(limited, file):
     rows = "".join(f"<p>{'word ' * 50}</p>" for _ in range(20_000))
     with pytest.raises(ParserLimit, match="too much time"):
         limited(cpu_seconds=1).parse(file(f"<html><body>{rows}</body></html>".encode()), "x")
+
+
+def test_the_empty_rows_of_a_sheet_cost_nothing(limited, file):
+    """A program that gives whole columns a format writes the last row of a sheet, and hundreds of cells in it."""
+    book = openpyxl.Workbook()
+    book.active["A1"], book.active["A2"] = "City", "Bonn"
+    book.active.cell(1_048_576, 600).number_format = "0.00"
+    made = io.BytesIO()
+    book.save(made)
+    assert text_of(limited(cpu_seconds=10), file(made.getvalue())).endswith("| Bonn |")
 
 
 def test_a_file_that_takes_too_much_memory_is_stopped(limited, file):

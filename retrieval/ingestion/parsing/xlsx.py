@@ -95,12 +95,16 @@ def _rows(rows: Iterable[tuple[Any, ...]], most: int) -> Iterator[list[str]]:
     """The rows, at most `most` with a value and one more, as a sign that there are. Of empty ones that follow each
     other the first."""
     given, before = 0, True
+    empty: tuple[Any, ...] = ()
     for row in rows:
+        if row is empty and not before:
+            continue  # of a million rows that the file leaves out, each comes as the same one
         cells = [_shown(cell) for cell in row[: _filled(row)]]
         filled = any(cells)
         if filled or before:
             yield cells if filled else []
         before = filled
+        empty = empty if filled else row
         given += filled
         if given > most:
             return
