@@ -6,6 +6,7 @@ from enum import Enum
 from retrieval.errors import DocumentEncrypted, DocumentUnsupported
 from retrieval.ingestion.blocks import Limits
 from retrieval.ingestion.parsing.archive import Archive
+from retrieval.ingestion.parsing.openxml import document_of
 
 _OPENXML = "application/vnd.openxmlformats-officedocument."
 _OPENDOCUMENT = "application/vnd.oasis.opendocument."
@@ -28,6 +29,14 @@ _MEMBERS = {
     "ppt/presentation.xml": Kind.PPTX,
     "xl/workbook.xml": Kind.XLSX,
     "META-INF/container.xml": Kind.EPUB,
+}
+_FOLDERS = {"word": Kind.DOCX, "ppt": Kind.PPTX, "xl": Kind.XLSX}
+# Zip files that are no archives to those who have them, by a member of theirs.
+_OTHERS = {
+    "xl/workbook.bin": "This is a binary Excel workbook (.xlsb). Save it as .xlsx and try again.",
+    "visio/document.xml": "This is a Visio drawing. Save it as PDF and try again.",
+    "Index/Document.iwa": "This is a Pages, Numbers or Keynote file. Export it to PDF and try again.",
+    "Index.zip": "This is a Pages, Numbers or Keynote file. Export it to PDF and try again.",
 }
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 # Streams of the old Office format, by which its files tell themselves apart.
@@ -109,6 +118,12 @@ def _zipped(archive: Archive) -> Kind:
     for member, kind in _MEMBERS.items():
         if member in archive.names:
             return kind
+    for member, reason in _OTHERS.items():
+        if member in archive.names:
+            raise DocumentUnsupported(reason)
+    folder = document_of(archive).partition("/")[0]
+    if folder in _FOLDERS:
+        return _FOLDERS[folder]
     raise DocumentUnsupported("Archives are not read. Unpack it and add the files in it.")
 
 

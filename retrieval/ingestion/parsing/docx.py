@@ -21,18 +21,19 @@ from retrieval.ingestion.parsing.archive import Archive
 from retrieval.ingestion.parsing.docx_numbers import Numbering, is_count, numbering, value
 from retrieval.ingestion.parsing.docx_numbers import W as _W
 from retrieval.ingestion.parsing.docx_styles import Style, styles
+from retrieval.ingestion.parsing.openxml import document_of, parts_of, transitional
 from retrieval.ingestion.parsing.xml import parse_xml
 
-_STRICT = b"http://purl.oclc.org/ooxml/wordprocessingml/main"
 _MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 _SKIPPED = {f"{_W}{name}" for name in ("del", "moveFrom", "instrText", "delText", "pPr", "rPr", "rt")}
 _PAGE_PARTS = ("word/header", "word/footer")
 _NOTES = {
-    "word/footnotes.xml": f"{_W}footnoteReference",
-    "word/endnotes.xml": f"{_W}endnoteReference",
-    "word/comments.xml": f"{_W}commentReference",
+    "footnotes": f"{_W}footnoteReference",
+    "endnotes": f"{_W}endnoteReference",
+    "comments": f"{_W}commentReference",
 }
 _REFERENCES = set(_NOTES.values())
+_READ = {"styles", "numbering", *_NOTES}
 _GALLERY = f"{_W}sdtPr/{_W}docPartObj/{_W}docPartGallery"
 _MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
 _FALLBACK = f"{_MC}Fallback"
@@ -59,14 +60,16 @@ class _Parts:
 
 def parse_docx(data: bytes, limits: Limits) -> ParsedDocument:
     archive = Archive(data, limits)
-    body = _root(archive, "word/document.xml").find(f"{_W}body")
-    parts = _parts(archive)
+    archive = Archive(transitional(data, archive), limits)
+    document = document_of(archive) or "word/document.xml"
+    body = parse_xml(archive.read(document)).find(f"{_W}body")
+    parts = _parts(archive, document)
     blocks = list(_blocks(body, parts)) if body is not None else []
     seen = {block.text for block in blocks}
     # What nothing refers to is read at the end.
     referred = set(_references(body))
     sides = [note for key, note in parts.notes.items() if key not in referred]
-    sides += [_root(archive, name) for name in sorted(archive.names) if name.startswith(_PAGE_PARTS)]
+    sides += [parse_xml(archive.read(name)) for name in sorted(archive.names) if name.startswith(_PAGE_PARTS)]
     for side in sides:
         for block in _aside(side, parts):
             if block.text not in seen and any(char.isalpha() for char in block.text):
@@ -76,23 +79,15 @@ def parse_docx(data: bytes, limits: Limits) -> ParsedDocument:
     return ParsedDocument(title, tuple(block for block in blocks if block.text), _MEDIA_TYPE)
 
 
-def _parts(archive: Archive) -> _Parts:
-    named = "word/numbering.xml"
-    numbers = numbering(_root(archive, named) if named in archive.names else None)
+def _parts(archive: Archive, document: str) -> _Parts:
+    paths = {kind: f"word/{kind}.xml" for kind in _READ} | parts_of(archive, document)
+    roots = {kind: parse_xml(archive.read(paths[kind])) for kind in _READ if paths[kind] in archive.names}
     notes = {
         (reference, note.get(f"{_W}id", "")): note
-        for name, reference in _NOTES.items()
-        if name in archive.names
-        for note in _root(archive, name)
+        for kind, reference in _NOTES.items()
+        for note in roots.get(kind, ())
     }
-    named = "word/styles.xml"
-    return _Parts(styles(_root(archive, named) if named in archive.names else None), numbers, notes)
-
-
-def _root(archive: Archive, name: str) -> etree._Element:
-    data = archive.read(name)
-    # The strict variant of the format differs in the names of its namespaces alone.
-    return parse_xml(data.replace(_STRICT, _W[1:-1].encode()) if _STRICT in data[:4096] else data)
+    return _Parts(styles(roots.get("styles")), numbering(roots.get("numbering")), notes)
 
 
 def _blocks(parent: etree._Element, parts: _Parts) -> Iterator[Block]:

@@ -4,8 +4,10 @@ import io
 from collections.abc import Iterator
 from typing import Any
 
-from pptx import Presentation
 from pptx.enum.shapes import MSO_SHAPE_TYPE
+from pptx.opc.package import PartFactory
+from pptx.package import Package
+from pptx.parts.presentation import PresentationPart
 
 from retrieval.ingestion.blocks import (
     HEADING,
@@ -19,6 +21,8 @@ from retrieval.ingestion.blocks import (
     tidy,
 )
 from retrieval.ingestion.parsing.archive import Archive
+from retrieval.ingestion.parsing.charts import charted
+from retrieval.ingestion.parsing.openxml import transitional
 from retrieval.ingestion.parsing.placing import in_reading_order
 from retrieval.ingestion.parsing.xml import parse_xml
 
@@ -27,12 +31,19 @@ _DEEPEST = 20
 _MILLIMETRE = 36_000  # in English metric units
 _DIAGRAM = "{http://schemas.openxmlformats.org/drawingml/2006/diagram}"
 _DRAWING = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
+# Shows and templates with macros are presentations too; python-pptx knows those without.
+for _kind in ("slideshow", "template"):
+    PartFactory.part_type_for[f"application/vnd.ms-powerpoint.{_kind}.macroEnabled.main+xml"] = (
+        PresentationPart
+    )
 _RELATIONS = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
 
 
 def parse_pptx(data: bytes, limits: Limits) -> ParsedDocument:
-    Archive(data, limits).check()
-    presentation = Presentation(io.BytesIO(data))
+    archive = Archive(data, limits)
+    archive.check()
+    package = Package.open(io.BytesIO(transitional(data, archive)))
+    presentation = package.main_document_part.presentation
     blocks: list[Block] = []
     slides = list(presentation.slides)
     for number, slide in enumerate(slides, 1):
@@ -45,6 +56,8 @@ def parse_pptx(data: bytes, limits: Limits) -> ParsedDocument:
 
 def _slide(slide: Any, number: int) -> Iterator[Block]:
     heading = slide.shapes.title
+    if heading is not None and not heading.has_text_frame:  # a picture in the title's place
+        heading = None
     named = one_line(heading.text_frame.text) if heading is not None else ""
     if named:
         yield Block(HEADING, named[:200], number, level=1)
@@ -83,7 +96,7 @@ def _shape(shape: Any, number: int) -> Iterator[Block]:
         if block:
             yield block
     elif getattr(shape, "has_chart", False) and shape.has_chart:
-        yield from _chart(shape.chart, number)
+        yield from charted(shape.chart_part._element, number)
     else:
         yield from _diagram(shape, number)
 
@@ -99,17 +112,3 @@ def _diagram(shape: Any, number: int) -> Iterator[Block]:
             paragraphs = ("".join(p.itertext(f"{_DRAWING}t")) for p in point.iter(f"{_DRAWING}p"))
             if text := tidy("\n".join(paragraphs)):
                 yield Block(ITEM, f"- {text}", number, level=1)
-
-
-def _chart(chart: Any, number: int) -> Iterator[Block]:
-    if chart.has_title and chart.chart_title.has_text_frame:
-        text = tidy(chart.chart_title.text_frame.text)
-        if text:
-            yield Block(TEXT, text, number)
-    for plot in chart.plots:
-        header = ["", *(str(series.name) for series in plot.series)]
-        values = [
-            [str(label), *(str(s.values[n]) for s in plot.series)] for n, label in enumerate(plot.categories)
-        ]
-        if block := table_block([header, *values], number):
-            yield block

@@ -14,6 +14,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 from retrieval.errors import DocumentDamaged, DocumentTooLarge
 from retrieval.ingestion.blocks import HEADING, Block, Limits, ParsedDocument, one_line
 from retrieval.ingestion.parsing.archive import Archive
+from retrieval.ingestion.parsing.openxml import transitional
 from retrieval.ingestion.parsing.sheets import COLUMNS, tables, warnings
 from retrieval.ingestion.parsing.xlsx_notes import notes
 
@@ -38,6 +39,8 @@ class _Reader(ExcelReader):  # type: ignore[misc]
 def parse_xlsx(data: bytes, limits: Limits) -> ParsedDocument:
     archive = Archive(data, limits)
     archive.check()
+    data = transitional(data, archive)
+    archive = Archive(data, limits)
     book = _book(data)
     blocks: list[Block] = []
     wide: list[str] = []

@@ -1,6 +1,7 @@
 """Small files made on the spot, one of each format."""
 
 import io
+import re
 import zipfile
 
 import docx
@@ -125,3 +126,15 @@ def _saved(made) -> bytes:
     out = io.BytesIO()
     made.save(out)
     return out.getvalue()
+
+
+def strict(data: bytes) -> bytes:
+    """A Word, Excel or PowerPoint file as it is saved in the strict variant of its format."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    return zipped({name: _strict(content) for name, content in members.items()})
+
+
+def _strict(content: bytes) -> bytes:
+    usual = rb"http://schemas\.openxmlformats\.org/(?!package)(\w+)/2006/"
+    return re.sub(usual, rb"http://purl.oclc.org/ooxml/\1/", content)

@@ -9,6 +9,7 @@ import xlsxwriter
 
 from retrieval.ingestion.blocks import ParsedDocument
 from retrieval.ingestion.parsing import parse
+from tests.unit.ingestion import samples
 
 
 def read(rows: list[list[object]], title: str = "Rates") -> ParsedDocument:
@@ -141,3 +142,12 @@ def test_a_formula_with_a_value_is_not_missing():
         sheet.write_formula("A1", "=1+1", None, 2)
         sheet.write_formula("A2", '=IF(B1,"x","")', None, "x")
     assert parse(made.getvalue(), "a.xlsx").warnings == ()
+
+
+def test_a_workbook_in_the_strict_variant_is_not_empty():
+    book = openpyxl.Workbook()
+    book.active.append(["City", "Per day"])
+    book.active.append(["Bonn", 40])
+    made = io.BytesIO()
+    book.save(made)
+    assert parse(samples.strict(made.getvalue()), "a.xlsx") == parse(made.getvalue(), "a.xlsx")

@@ -319,6 +319,9 @@ def test_a_damaged_file_says_so(data, reason):
         (b"\x7fELF\x02", "program"),
         (samples.zipped({"../../x.txt": "out", "a.md": "in"}), "Archives"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + "WordDocument".encode("utf-16-le"), r"\.doc\b"),
+        (samples.zipped({"xl/workbook.bin": "cells"}), r"\.xlsb"),
+        (samples.zipped({"Index/Document.iwa": "text"}), "Pages"),
+        (samples.zipped({"visio/document.xml": "<x/>"}), "Visio"),
         (bytes(range(256)) * 8, "neither a known format nor text"),
     ],
 )

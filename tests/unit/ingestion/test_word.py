@@ -176,3 +176,26 @@ def test_a_style_may_number_its_headings():
     ]
     found = [text for _, text in blocks("".join(heads), numbering=NUMBERS, styles=styles)]
     assert found == ["1. A", "1.1 B", "1.2 C", "2. D", "2.1 E"]
+
+
+def test_the_document_is_what_the_file_says_it_is():
+    """Word on the web saves its parts under names of its own."""
+    names = "http://schemas.openxmlformats.org/package/2006/relationships"
+    kinds = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    style = '<w:style w:styleId="a" w:type="paragraph"><w:name w:val="heading 1"/></w:style>'
+    members = {
+        "_rels/.rels": f'<Relationships xmlns="{names}"><Relationship Id="1" Type="{kinds}/officeDocument"'
+        ' Target="/word/document2.xml"/></Relationships>',
+        "word/_rels/document2.xml.rels": f'<Relationships xmlns="{names}"><Relationship Id="1" Type="{kinds}/styles"'
+        ' Target="styles2.xml"/></Relationships>',
+        "word/document2.xml": f"<w:document {NAMES}><w:body>"
+        + paragraph("Leave", '<w:pPr><w:pStyle w:val="a"/></w:pPr>')
+        + "</w:body></w:document>",
+        "word/styles2.xml": f"<w:styles {NAMES}>{style}</w:styles>",
+    }
+    read = parse(samples.zipped(members), "a.docx")
+    assert [(block.kind, block.text) for block in read.blocks] == [(HEADING, "Leave")]
+
+
+def test_the_strict_variant_is_read_as_the_other():
+    assert parse(samples.strict(samples.word()), "a.docx").blocks == parse(samples.word(), "a.docx").blocks
