@@ -20,6 +20,11 @@ MESSAGES = {
 INTERNAL = ("internal", "Something went wrong here. Please ask again.")
 
 
+def told(code: str, message: str) -> bytes:
+    """The body of an error."""
+    return orjson.dumps({"error": {"code": code, "message": message}})
+
+
 @sync_and_async_middleware
 def api_errors(get_response: Callable[..., Any]) -> Callable[..., Any]:
     if iscoroutinefunction(get_response):
@@ -35,7 +40,7 @@ def in_one_form(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     status = response.status_code
     if status >= 400 and request.path.startswith("/api/") and "json" not in response.get("Content-Type", ""):
         code, message = MESSAGES.get(status, INTERNAL)
-        response.content = orjson.dumps({"error": {"code": code, "message": message}})
+        response.content = told(code, message)
         response["Content-Type"] = "application/json"
         response["Content-Length"] = str(len(response.content))
     return response

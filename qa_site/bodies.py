@@ -10,11 +10,10 @@ from contextlib import suppress
 from io import BytesIO
 from typing import Any, BinaryIO
 
-import orjson
 from daphne import http_protocol
 from django.conf import settings
 
-from qa_site.uploads import refusal
+from qa_site.api_errors import told
 from retrieval.errors import NoRoom
 from retrieval.ingestion.storage import room
 
@@ -62,9 +61,9 @@ class Request(http_protocol.WebRequest):  # type: ignore[misc]
     def process(self) -> Any:
         if self.received > self.most:
             message = f"The request is too large: a document may have {settings.MAX_DOCUMENT_MB} MB."
-            return self._refuse(413, orjson.dumps({"error": {"code": "too_large", "message": message}}))
+            return self._refuse(413, told("too_large", message))
         if self.no_room:
-            return self._refuse(507, refusal(self.no_room))
+            return self._refuse(507, told("no_room", self.no_room))
         return super().process()
 
     def handle_reply(self, message: dict[str, Any]) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 
 import psycopg
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect, JsonResponse
+from django.middleware.common import CommonMiddleware
 from django.views.decorators.cache import never_cache
 from django_prometheus.exports import ExportToDjangoView
 from redis.exceptions import RedisError
@@ -22,7 +23,16 @@ from retrieval.errors import RetrievalError
 PATIENCE = 2.0
 """Seconds that a dependency has to say that it is there."""
 
+PATHS = {"/healthz", "/readyz"}
+
 Check = Callable[[Wiring], Coroutine[Any, Any, object]]
+
+
+class ByAnyName(CommonMiddleware):
+    """Whatever a server's names are for people (ALLOWED_HOSTS), those who watch over it call it by its address."""
+
+    def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
+        return None if request.path in PATHS else super().process_request(request)
 
 
 @never_cache

@@ -3,7 +3,7 @@
 import sys
 
 from django.conf import settings
-from django.core.exceptions import TooManyFilesSent
+from django.core.exceptions import DisallowedHost, TooManyFilesSent
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.csrf import REASON_BAD_ORIGIN
@@ -12,7 +12,8 @@ from django.template.loader import render_to_string
 from django.views.decorators.csrf import requires_csrf_token
 from django.views.defaults import server_error
 
-from qa_site.uploads import NoRoomForUpload, refusal
+from qa_site.api_errors import told
+from qa_site.uploads import NoRoomForUpload
 from retrieval.outages import is_outage
 
 AGAIN = 5
@@ -21,17 +22,20 @@ AGAIN = 5
 
 @requires_csrf_token
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    status, code, told_of = 400, "bad_request", "The request cannot be read."
+    page: dict[str, object] = {}
     if isinstance(exception, NoRoomForUpload):
-        return _no_room(request, str(exception))
-    is_too_many = isinstance(exception, TooManyFilesSent)
-    most = settings.DATA_UPLOAD_MAX_NUMBER_FILES if is_too_many else None
-    return render(request, "400.html", {"most_files": most}, status=400)
-
-
-def _no_room(request: HttpRequest, reason: str) -> HttpResponse:
+        status, code, told_of = 507, "no_room", str(exception)
+        page = {"no_room": told_of}
+    elif isinstance(exception, DisallowedHost):
+        name = request.META.get("HTTP_HOST", "")
+        told_of = f"This server is not called {name!r}. ALLOWED_HOSTS lists its names."
+        page = {"unknown_host": name}
+    elif isinstance(exception, TooManyFilesSent):
+        page = {"most_files": settings.DATA_UPLOAD_MAX_NUMBER_FILES}
     if request.path.startswith("/api/") or not request.accepts("text/html"):
-        return HttpResponse(refusal(reason), content_type="application/json", status=507)
-    return render(request, "400.html", {"no_room": reason}, status=507)
+        return HttpResponse(told(code, told_of), content_type="application/json", status=status)
+    return render(request, "400.html", page, status=status)
 
 
 def forged(request: HttpRequest, reason: str = "") -> HttpResponseBase:

@@ -5,12 +5,12 @@ import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
-import orjson
 from django.conf import settings
 from django.core.exceptions import BadRequest
 from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler
 
+from qa_site.api_errors import told
 from retrieval.errors import NoRoom
 from retrieval.ingestion.storage import room
 
@@ -19,10 +19,6 @@ Application = Callable[[Any, Any, Any], Awaitable[None]]
 
 class NoRoomForUpload(BadRequest):
     """The folder for temporary files is full. `refusals` answers it with 507."""
-
-
-def refusal(message: str) -> bytes:
-    return orjson.dumps({"error": {"code": "no_room", "message": message}})
 
 
 class ToDisk(FileUploadHandler):
@@ -77,4 +73,4 @@ class Roomed:
         except NoRoom as error:
             headers = [(b"content-type", b"application/json")]
             await send({"type": "http.response.start", "status": 507, "headers": headers})
-            await send({"type": "http.response.body", "body": refusal(str(error))})
+            await send({"type": "http.response.body", "body": told("no_room", str(error))})
