@@ -257,3 +257,18 @@ def test_an_answer_from_right_to_left_runs_that_way(page, script):
     assert inside
     assert around
     assert inside["x"] > around["x"] + around["width"] / 2  # at the right edge, where such a line begins
+
+
+def test_turns_out_of_sight_cost_nothing_while_an_answer_grows(page, script):
+    laid_out = "(e) => e.querySelector('.answer').checkVisibility({contentVisibilityAuto: true})"
+    for number in range(1, 9):
+        run = script.asked()
+        script.accept(run)
+        sources(script, run)
+        script.done(run, "<p>Yes.</p>" * 20, [])
+        expect(page.locator(".run[data-state=done]")).to_have_count(number)
+    expect(page.locator(".run").last.locator("h2")).to_be_in_viewport()
+    assert page.locator(".run").last.evaluate(laid_out)
+    assert not page.locator(".run").first.evaluate(laid_out)
+    page.emulate_media(media="print")
+    assert page.locator(".run").first.evaluate(laid_out)
