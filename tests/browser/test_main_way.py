@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, Route, expect
 
 from tests.browser.acts import LEAVE, ask, finished, log_in
 from tests.browser.conftest import Model
@@ -227,3 +227,61 @@ def test_the_cards_count_what_comes_in(page):
         {"name": "gate.txt", "mimeType": "", "buffer": b"The gate is green."}
     )
     expect(card).to_have_text(f"{before + 1} documents")
+
+
+def held(page: Page) -> list[Route]:
+    """Files that are sent stay on their way."""
+    routes: list[Route] = []
+    page.route("**/library/upload/", lambda route: routes.append(route))
+    return routes
+
+
+def texts(*names: str) -> list[FilePayload]:
+    return [
+        FilePayload(name=f"{name}.txt", mimeType="", buffer=f"The {name} is new.".encode()) for name in names
+    ]
+
+
+def test_what_is_not_sent_yet_can_be_cancelled(page):
+    page.goto("/library/")
+    with page.expect_request("**/library/upload/"):
+        routes = held(page)
+        page.locator("#file").set_input_files(texts("kettle", "toaster", "oven", "fridge"))
+    expect(page.locator("#uploads")).to_contain_text("0 of 4 sent")
+    routes[0].continue_()
+    expect(page.locator("#uploads")).to_contain_text("1 of 4 sent")
+    page.get_by_role("button", name="Cancel the rest").click()
+    expect(page.locator("[data-sent]:visible")).to_have_text("1 of 4 sent, 3 cancelled")
+    expect(page.locator("#sending li")).to_have_count(0)
+    expect(page.locator("#live")).to_have_text("3 of 4 files were not sent.")
+    page.unroute_all(behavior="ignoreErrors")
+    page.locator("#file").set_input_files(texts("sink"))
+    expect(page.locator("#uploads")).to_be_hidden()
+    for name, count in {"kettle": 1, "sink": 1, "toaster": 0, "oven": 0, "fridge": 0}.items():
+        expect(page.locator("#rows tr").filter(has_text=name)).to_have_count(count)
+
+
+def test_who_leaves_while_files_are_sent_is_asked_first(page):
+    page.goto("/library/")
+    leave = "() => !dispatchEvent(new Event('beforeunload', {cancelable: true}))"
+    assert not page.evaluate(leave)
+    held(page)
+    page.locator("#file").set_input_files(texts("stapler"))
+    expect(page.locator("#uploads")).to_contain_text("0 of 1 sent")
+    assert page.evaluate(leave)
+    page.get_by_role("button", name="Cancel the rest").click()
+    assert not page.evaluate(leave)
+
+
+def test_of_many_documents_that_settle_a_listener_hears_the_sum(page):
+    page.goto("/library/")
+    page.evaluate("""() => {
+      window.heard = [];
+      const live = document.getElementById("live");
+      new MutationObserver(() => heard.push(live.textContent)).observe(live, {childList: true});
+    }""")
+    page.locator("#file").set_input_files(texts(*(f"chair {n}" for n in range(12))))
+    expect(page.locator("#rows tr[data-status=ready]").filter(has_text="chair")).to_have_count(12, timeout=60_000)
+    heard = page.evaluate("heard")
+    assert 0 < len(heard) < 12
+    assert any("documents are ready, 0 failed." in each for each in heard)
