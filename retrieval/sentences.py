@@ -1,11 +1,10 @@
 """BM25 over the sentences of a few passages: which of them answer, and what a prompt can do without.
 
 A sentence is worth what its own words are worth, something for words of the families of the question's (lose and
-lost), a share of what its neighbours and the heading above it are worth (the answer often stands beside the
-sentence that names the subject), and more in a passage that is worth more itself."""
+lost), a share of what its neighbours, the heading above it and the title and headings of its passage are worth (the
+answer often stands beside the sentence that names the subject, or below the heading that does), and more in a passage
+that is worth more itself."""
 
-import math
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -23,16 +22,15 @@ from retrieval.lexical.analysis import (
     query_terms,
     terms,
 )
-from retrieval.lexical.bm25 import K1
 from retrieval.lexical.language import passage_language
 from retrieval.passages import Passage
 from retrieval.segmentation import is_heading, is_row, spans
+from retrieval.wordcounts import Postings, bm25, postings, rarity
 
-LENGTH = 0.3  # how much BM25 minds a sentence's length; at its usual 0.75 a bare heading beats the answer
 FAMILY = 0.4  # of the worth of a word, that a word of its family has
 NEIGHBOURS = (0.4, 0.16)  # of the score of its neighbours, next and next but one, that a sentence gets
 SECTION = 0.5  # of the worth of a heading within the text, that the sentences below it get
-HEADING = 0.25  # of the best score, that a passage's sentences get whose headings have all words asked for
+HEADING = 0.6  # of the worth of the words that a passage's title and headings have, that its sentences get
 RANK = 0.05  # sentences of the passage at rank r count 1 / (1 + RANK * r), times the passage's worth
 UNSCORED_RANK = 0.25  # the same, where passages have no scores
 LEAST_WORTH = 0.1  # of the best passage's, that any other's is taken for
@@ -73,7 +71,6 @@ class Context:
 
 
 NOTHING = Context()
-Postings = Mapping[str, Sequence[int]]
 
 
 def score_sentences(question: str, texts: Sequence[str], context: Context = NOTHING) -> list[Sentence]:
@@ -95,7 +92,7 @@ def _scored(question: str, texts: tuple[str, ...], context: Context) -> tuple[Se
     passages = np.array([at for at, _, _ in places])
     rows = np.array([row for one in read for row in one.rows])
     scores = _with_context(own, passages, rows)
-    scores += HEADING * own.max() * _named(wanted, context.heads, languages)[passages]
+    scores += HEADING * _named(wanted, context.heads, languages, read)[passages]
     scores *= _worth(context.worth, len(texts))[passages]
     return tuple(Sentence(*place, float(score)) for place, score in zip(places, scores, strict=True))
 
@@ -139,20 +136,6 @@ def _ranges(text: str) -> tuple[tuple[int, int], ...]:
     return tuple(spans(text))
 
 
-def postings(sentences: Sequence[Sequence[str]]) -> tuple[Postings, Postings]:
-    """Of the words of the sentences and of their families. Most occur once, and those of a sentence share a tuple:
-    three fifths of the memory of lists."""
-    words: dict[str, tuple[int, ...]] = {}
-    families: dict[str, tuple[int, ...]] = {}
-    for place, sentence in enumerate(sentences):
-        here = (place,)
-        for word in sentence:
-            words[word] = words[word] + here if word in words else here
-            if kin := family(word):
-                families[kin] = families[kin] + here if kin in families else here
-    return words, families
-
-
 def _words(wanted: Mapping[str, Sequence[str]], read: Sequence[_Text]) -> npt.NDArray[np.float64]:
     """What the words of each sentence are worth, those of the question's families of words less. `wanted`: the
     question's words in each language."""
@@ -167,21 +150,6 @@ def _words(wanted: Mapping[str, Sequence[str]], read: Sequence[_Text]) -> npt.ND
     return worth
 
 
-def bm25(wanted: Sequence[str], texts: Sequence[tuple[int, Postings]], lengths: Sequence[int]) -> list[float]:
-    """What LuceneBM25 gives each sentence. rank_bm25 counts every word of every sentence for each question; here they
-    were noted when the text was first read. `texts`: the place of each one's first sentence in `lengths`, and its
-    postings."""
-    mean = sum(lengths) / len(lengths) or 1.0
-    minds = [K1 * (1 - LENGTH + LENGTH * length / mean) for length in lengths]
-    scores = [0.0] * len(lengths)
-    for word in wanted:
-        counts = Counter(first + place for first, noted in texts for place in noted.get(word, ()))
-        rarity = math.log1p((len(lengths) - len(counts) + 0.5) / (len(counts) + 0.5))
-        for place, count in counts.items():
-            scores[place] += rarity * count * (K1 + 1) / (count + minds[place])
-    return scores
-
-
 def _sections(own: npt.NDArray[np.float64], read: Sequence[_Text]) -> npt.NDArray[np.float64]:
     """For each sentence the own worth of the heading above it in its text."""
     first, places = 0, []
@@ -193,11 +161,21 @@ def _sections(own: npt.NDArray[np.float64], read: Sequence[_Text]) -> npt.NDArra
 
 
 def _named(
-    wanted: Mapping[str, Sequence[str]], heads: Sequence[str], languages: Sequence[str]
+    wanted: Mapping[str, Sequence[str]], heads: Sequence[str], languages: Sequence[str], read: Sequence[_Text]
 ) -> npt.NDArray[np.float64]:
-    """For each text the share of the question's words that its title and headings have."""
+    """For each text what the question's words in its title and headings are worth: who asks for a part by its name
+    wants its sentences, which need not say the name again."""
+    sentences = sum(len(one.lengths) for one in read)
+    worth = {
+        (language, word): rarity(sum(len(set(one.words.get(word, ()))) for one in read), sentences)
+        for language, words in wanted.items()
+        for word in words
+    }
     named = [
-        len(set(wanted[language]).intersection(passage_terms(head, language))) / max(1, len(wanted[language]))
+        sum(
+            worth[language, word]
+            for word in set(wanted[language]).intersection(passage_terms(head, language))
+        )
         for head, language in zip(heads, languages, strict=False)
     ]
     return np.array(named) if heads else np.zeros(len(languages))

@@ -101,6 +101,8 @@ def test_an_answer_without_a_model_quotes_the_right_part_first(everyday):
         ("What do I do when I lose my laptop?", "it@fernhill.example"),
         ("What should I do when I am ill?", "you confirm your illness yourself"),
         ("flu jab", "Flu vaccination in the office each October"),
+        ("What does “Annual leave” say about special leave?", "Occasion: Your own wedding"),
+        ("What does “Remote and hybrid work” say about confidential talks?", "where others cannot listen"),
     ],
 )
 def test_what_is_asked_in_other_words_is_quoted(ask, question, said):

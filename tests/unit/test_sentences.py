@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from retrieval.lexical.analysis import query_terms, terms
 from retrieval.lexical.bm25 import LuceneBM25
 from retrieval.segmentation import spans
-from retrieval.sentences import LENGTH, Context, bm25, marks, postings, score_sentences, trim
+from retrieval.sentences import Context, marks, score_sentences, trim
+from retrieval.wordcounts import LENGTH, bm25, postings
 
 HANDBOOK = """Annual leave. Every employee gets 25 days of annual leave, e.g. for holidays, in the U.S. 20 days.
 Unused days lapse in March! Ask Dr. Smith about exceptions.
