@@ -9,20 +9,20 @@ import itertools
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import psycopg
 
 from retrieval.access import AccessScope
-from retrieval.errors import IndexRebuilding, LexicalError
+from retrieval.errors import LexicalError
 from retrieval.lexical import IndexedChunk
 from retrieval.lexical.bm25 import BM25Index
 from retrieval.lexical.home import Home, State, fresh
+from retrieval.lexical.served import Index, ServedIndex, noted, politely
 from retrieval.lexical.source import KEPT_DAYS, Source
 from retrieval.lexical.tantivy import TantivyIndex
-from retrieval.passages import Ranking
 
 logger = logging.getLogger(__name__)
 
@@ -33,29 +33,6 @@ GATHER = 0.25  # seconds between two applications of changes: many small ones wo
 BATCH = 200  # documents a commit
 FIRST, MOST = 2_000, 100_000  # chunks of a rebuild's first and largest commits; each is twice the one before
 PRUNE_EVERY = 3600.0  # seconds
-POLITE = 32  # chunks between two breaths: the event loop must not wait for a bulk of them
-
-Index = TantivyIndex | BM25Index
-
-
-class ServedIndex:
-    """The LexicalIndex that searches go to while the follower changes what is behind it."""
-
-    def __init__(self) -> None:
-        self.index: Index | None = None
-        self.damaged = threading.Event()
-
-    def search(self, query: str, scope: AccessScope, k: int) -> Ranking:
-        if self.index is None:
-            raise IndexRebuilding("The lexical index is not loaded yet.")
-        try:
-            return self.index.search(query, scope, k)
-        except LexicalError:
-            self.damaged.set()
-            raise
-
-    def replace(self, documents: Iterable[str], chunks: Iterable[IndexedChunk]) -> None:
-        raise LexicalError("Only the follower writes the lexical index.")
 
 
 class Follower:
@@ -229,7 +206,7 @@ class Follower:
             if self._stopping.is_set():
                 raise LexicalError("stopped while the index was being made")
             # Not a list of them: the next ones are read and prepared while tantivy takes up the last ones.
-            index.append(_politely(itertools.chain([first], itertools.islice(chunks, size - 1))))
+            index.append(politely(itertools.chain([first], itertools.islice(chunks, size - 1))))
             size = min(size * 2, MOST)
             self._moved_on()
         return len(index)
@@ -258,7 +235,7 @@ class Follower:
         if index is None:
             raise LexicalError("There is no index to apply a change to.")
         before, touched = index.counts(), set[int]()
-        index.replace(documents, _noted(_politely(source.chunks_of(documents)), touched))
+        index.replace(documents, noted(politely(source.chunks_of(documents)), touched))
         after = index.counts()
         return touched | {
             each for each in before.keys() | after.keys() if before.get(each) != after.get(each)
@@ -298,19 +275,3 @@ class Follower:
     def _moved_on(self) -> None:
         with self._moved:
             self._moved.notify_all()
-
-
-def _noted(chunks: Iterable[IndexedChunk], collections: set[int]) -> Iterator[IndexedChunk]:
-    """Hands the chunks on, and notes where they are."""
-    for chunk in chunks:
-        collections.add(chunk.collection_id)
-        yield chunk
-
-
-def _politely(chunks: Iterable[IndexedChunk]) -> Iterator[IndexedChunk]:
-    """Hands the chunks on, giving way now and then: a busy thread holds the interpreter for 5 ms at a time,
-    and a question has several such waits."""
-    for count, chunk in enumerate(chunks):
-        if count % POLITE == 0:
-            time.sleep(0.0001)
-        yield chunk
