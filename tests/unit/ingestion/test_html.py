@@ -4,6 +4,7 @@ import pytest
 
 from retrieval.ingestion.blocks import CODE, HEADING, ITEM, TABLE, TEXT
 from retrieval.ingestion.parsing import parse
+from retrieval.ingestion.parsing.detection import is_html
 
 
 def blocks(body: str) -> list[tuple[str, str]]:
@@ -208,3 +209,10 @@ def test_the_table_of_contents_that_word_writes_is_left_out():
         (HEADING, "1 Scope"),
         (TEXT, "All."),
     ]
+
+
+def test_many_comments_at_the_top_are_passed_over():
+    """Where each may end at any later one, thirty cost as much as a thousand million."""
+    comments = "<!-- a line -->\n" * 30
+    assert is_html(f"{comments}<html><body>", "")
+    assert not is_html(f"{comments}<settings>", "")
