@@ -20,6 +20,7 @@ _MARKS = {
     "˝": "\u030b",
     "ˇ": "\u030c",
     "¸": "\u0327",
+    "˛": "\u0328",
 }
 _ACCENT = re.compile(f"[{''.join(_MARKS)}]")
 _DOTLESS = {"ı": "i", "ȷ": "j"}

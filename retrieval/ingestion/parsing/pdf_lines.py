@@ -58,6 +58,7 @@ def _printed(page: pypdfium2.PdfPage, number: int, tagged: Tagged) -> list[Line]
             found.append(_line(text_page, number, text, first))
         place += len(raw) + 1
     lines: list[Line] = []
+    found = _on(page, found)
     found = in_columns(found, partial(_gap_at, text_page), partial(_parted, text_page))
     for line in in_rows(found, partial(_mark, text_page)):
         if line.rows:
@@ -68,9 +69,25 @@ def _printed(page: pypdfium2.PdfPage, number: int, tagged: Tagged) -> list[Line]
         elif not headings and _is_bold(text_page, line):
             line = replace(line, bold=True)
         _append(lines, accented(line, partial(_mark, text_page)))
-    lines = with_tables(lines, [_as_line(text_page, number, table) for table in tables])
+    lines = with_tables(lines, _on(page, [_as_line(text_page, number, table) for table in tables]))
     text_page.close()
     return _without_size_in_margins([_spelt(line) for line in lines])
+
+
+def _on(page: pypdfium2.PdfPage, lines: list[Line]) -> list[Line]:
+    """Those that are seen. Of a sheet that was cut into pages each has the text of all."""
+    left, bottom, right, top = page.get_bbox()
+    return [line for line in lines if _is_on(upright(left, right, bottom, top, line.turned), line)]
+
+
+def _is_on(page: Box, line: Line) -> bool:
+    """Whether the line, its beginning or its end, which may be turned otherwise, is on the page."""
+    places = (
+        (min(max(line.left, page.left), line.right), middle_of(line)),
+        (line.left, line.top),
+        (line.right, line.bottom),
+    )
+    return any(page.left < x < page.right and page.bottom < y < page.top for x, y in places)
 
 
 def _tables(

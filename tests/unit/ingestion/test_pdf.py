@@ -1,5 +1,8 @@
 """PDFs as programs write them beside plain pages: turned, stamped, filled in."""
 
+import io
+
+import pypdfium2
 import pytest
 
 from retrieval.ingestion.blocks import HEADING, TEXT
@@ -158,12 +161,17 @@ def test_a_long_document_mends_words_of_which_it_knows_no_part():
     assert "null hypothesis of a sub-class" in text
 
 
-ACUTE = r"\302"  # in the encoding of the font
+ACUTE, OGONEK = r"\302", r"\316"  # in the encoding of the font
 
 
 def test_accents_that_are_printed_over_their_letters_are_on_them():
     text = shown(10, "Caf", 50, 700) + shown(10, ACUTE, 66.7, 700) + shown(10, "e at noon", 65.6, 700)
     assert blocks(page(text)) == [(TEXT, "Café at noon")]
+
+
+def test_an_ogonek_under_its_letter_is_on_it():
+    text = shown(10, "akceptacj", 50, 700) + shown(10, OGONEK, 94.4, 700) + shown(10, "e modeli", 92.3, 700)
+    assert blocks(page(text)) == [(TEXT, "akceptację modeli")]
 
 
 def test_an_accent_that_stands_alone_is_kept():
@@ -219,3 +227,14 @@ def test_joined_letters_with_their_bytes_the_wrong_way_round_are_letters(spoilt,
 def test_points_are_items_with_a_sign_that_every_page_shows():
     text = shown(12, "\\267 Dental care is covered", 50, 700) + shown(12, "\\267Leave is 25 days", 50, 685)
     assert blocks(page(text)) == [("item", "- Dental care is covered"), ("item", "- Leave is 25 days")]
+
+
+def test_what_lies_outside_a_page_is_not_on_it():
+    """A sheet that was cut into pages is in each of them, whole."""
+    with pypdfium2.PdfDocument(pdf([["The first half.", *[""] * 30, "The second half."]] * 2)) as document:
+        document[0].set_cropbox(0, 600, 595, 842)
+        document[1].set_cropbox(0, 0, 595, 600)
+        written = io.BytesIO()
+        document.save(written)
+    blocks = parse(written.getvalue(), "x").blocks
+    assert [(block.page, block.text) for block in blocks] == [(1, "The first half."), (2, "The second half.")]
