@@ -2,11 +2,13 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import replace
 
 from retrieval.ingestion.parsing.pdf_line import Line, commonest, rounded, sizes_of
 
 _EDGE = 3  # lines at a page's top and bottom among which repeated headers and footers are looked for
+_TITLE = 1.2  # times the size of a header: what says the same on a cover
 _NUMBER = re.compile(r"^\s*\d{1,5}\b|\b\d{1,5}\s*$")
 _OF_ALL = re.compile(r"\s*(?:/|\bof\b)\s*\d{1,5}\s*$", re.IGNORECASE)
 _PAGE_NUMBER = re.compile(r"^(?:page\s*)?[-–]?\s*\d{1,5}\s*(?:(?:of|/)\s*\d{1,5})?\s*[-–]?$", re.IGNORECASE)
@@ -14,25 +16,51 @@ _PAGE_NUMBER = re.compile(r"^(?:page\s*)?[-–]?\s*\d{1,5}\s*(?:(?:of|/)\s*\d{1,
 
 def without_repeats(pages: Sequence[list[Line]]) -> list[list[Line]]:
     """The pages without headers, footers and page numbers: what stands at the edge of most pages, and what stands first
-    or last on a few of them with the number of the page. A long table among these stays where it stands first: it
-    may say what is said nowhere else, such as what signs mean."""
+    or last on a few of them with the number of the page. What is at the edge of most pages and said nowhere else, such
+    as a version, follows once at the end; a long table of that kind, and a title in larger letters, stay where they
+    stand first."""
     full = [lines for lines in pages if lines]
-    seen = Counter(key for lines in full for key in {_key(lines[place]) for place in _edges(lines)})
-    often = {key for key, times in seen.items() if len(full) >= 4 and times > 0.5 * len(full)}
-    often |= _running_heads(full)
-    told: set[str] = set()
-    return [list(_without(lines, often, told)) for lines in pages]
+    sizes: dict[str, list[float]] = {}
+    for lines in full:
+        edge = {_key(lines[place]): lines[place].size for place in _edges(lines)}
+        for key, size in edge.items():
+            sizes.setdefault(key, []).append(size)
+    often = {key: min(held) for key, held in sizes.items() if len(full) >= 4 and len(held) > 0.5 * len(full)}
+    repeats = _Repeats(often, _running_heads(full) - often.keys())
+    if often:
+        rest = _letters("\n".join(line.text for lines in full for line in lines if line not in repeats))
+        repeats.told = {key for key in often if _letters(key) in rest or key.lower().strip() == "page"}
+    kept = [list(repeats.left_out(lines)) for lines in pages]
+    return kept + [[line] for line in repeats.untold]
 
 
-def _without(lines: list[Line], often: set[str], told: set[str]) -> Iterator[Line]:
-    """A page's lines without what is there `often`, but for long tables that are not `told` yet."""
-    edges = _edges(lines)
-    for place, line in enumerate(lines):
-        if not (place in edges and _repeated(line, often)):
-            yield line
-        elif len(line.rows) > _EDGE and (key := _key(line)) not in told:
-            told.add(key)
-            yield line
+class _Repeats:
+    """What is repeated at the edges of pages: the least size of each key that is there `often`, and the keys of running
+    heads. `told` are those that have been read, `untold` what is to be read behind all pages."""
+
+    def __init__(self, often: Mapping[str, float], heads: Set[str]) -> None:
+        self.often, self.heads = often, heads
+        self.told: set[str] = set()
+        self.untold: list[Line] = []
+
+    def __contains__(self, line: Line) -> bool:
+        """Whether a line at a page's edge is one."""
+        key = _key(line)
+        larger = line.size > _TITLE * self.often.get(key, line.size)
+        return (key in self.often and not larger) or key in self.heads or bool(_PAGE_NUMBER.match(line.text))
+
+    def left_out(self, lines: list[Line]) -> Iterator[Line]:
+        """A page's lines without them."""
+        edges = _edges(lines)
+        for place, line in enumerate(lines):
+            if place not in edges or line not in self:
+                yield line
+            elif (key := _key(line)) in self.often and key not in self.told:
+                self.told.add(key)
+                if len(line.rows) > _EDGE:
+                    yield line
+                else:
+                    self.untold.append(replace(line, size=0.0, bold=False, level=0))  # no heading
 
 
 def _running_heads(pages: Sequence[list[Line]]) -> set[str]:
@@ -72,5 +100,5 @@ def _key(line: Line) -> str:
     return _NUMBER.sub("", _OF_ALL.sub("", line.text))
 
 
-def _repeated(line: Line, often: set[str]) -> bool:
-    return _key(line) in often or bool(_PAGE_NUMBER.match(line.text))
+def _letters(text: str) -> str:
+    return re.sub(r"[\W_]+", "", text).casefold()

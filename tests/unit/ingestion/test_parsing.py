@@ -106,15 +106,28 @@ def test_large_lines_of_a_pdf_are_headings():
     ]
 
 
-def test_headers_and_footers_that_repeat_are_dropped():
+def test_headers_and_footers_that_repeat_are_told_once():
     pages = [
         ["Contoso - confidential", f"This is the text number {n} of all.", f"Page {n} of 6"]
         for n in range(1, 7)
     ]
     found = words(samples.pdf(pages))
-    assert "confidential" not in found
+    assert found.count("Contoso - confidential") == 1
     assert "Page" not in found
     assert "text number 6" in found
+
+
+def test_a_header_that_the_text_says_as_well_is_dropped():
+    pages = [["Travel policy", f"Part {n} of our travel policy.", "And so on.", "The end."] for n in range(6)]
+    assert "Travel policy" not in words(samples.pdf(pages))
+
+
+def test_a_title_on_the_cover_is_no_header_of_the_pages_after_it():
+    pages = [["Travel policy", f"This is page {n}.", "And so on.", "The end."] for n in range(6)]
+    blocks = parse(samples.pdf([["# Travel policy", "Issued in May."], *pages]), "x").blocks
+    assert [(block.kind, block.text) for block in blocks if "policy" in block.text] == [
+        (HEADING, "Travel policy")
+    ]
 
 
 @pytest.mark.parametrize("head", ["{name} {number}", "{number} {name}", "{name} {number} / 12"])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from retrieval.ingestion.blocks import TABLE
+from retrieval.ingestion.blocks import TABLE, TEXT
 from retrieval.ingestion.parsing import parse
 
 PRICES = [
@@ -253,7 +253,9 @@ def test_a_table_goes_on_between_headers_and_footers(drawn, count):
     found = tables(document(*pages))
     assert [rows[0] for _, rows in found] == [list(PRICES[0])] * count
     if count > 2:  # of two pages nobody can tell
-        assert [kind for kind, _ in blocks(document(*pages))] == [TABLE] * count
+        assert blocks(document(*pages))[count:] == [
+            (TEXT, words) for words in ("Hansa Works", "Prices of the year", "For our own staff")
+        ]
 
 
 def test_another_table_at_the_top_of_the_next_page_keeps_its_own_header():
@@ -272,16 +274,16 @@ def test_pages_of_the_same_form_keep_their_tables():
     assert tables(document(*pages)) == [(page, as_lists(rows)) for page, rows in enumerate(rooms, 1)]
 
 
-def test_a_table_with_the_number_of_the_page_at_its_top_is_no_text():
+def test_a_table_with_the_number_of_the_page_at_its_top_is_told_once():
     heads = [[("Rules of the house", f"Page {page} of 5"), ("Of May 1", "Nr. 20-11")] for page in range(1, 6)]
     towns = ("Bonn", "Mainz", "Trier", "Essen", "Ulm")
     pages = [
         typed(head, 760) + rules(2, 774, (55, 215, 375)) + text(60, 600, f"Our house in {town} has a garden.")
         for head, town in zip(heads, towns, strict=True)
     ]
-    assert [words for _, words in blocks(document(*pages))] == [
-        f"Our house in {town} has a garden." for town in towns
-    ]
+    *texts, (kind, head) = blocks(document(*pages))
+    assert [words for _, words in texts] == [f"Our house in {town} has a garden." for town in towns]
+    assert (kind, head.splitlines()[2]) == (TABLE, "| Of May 1 | Nr. 20-11 |")
 
 
 def test_a_long_table_at_the_foot_of_each_page_is_told_once():
