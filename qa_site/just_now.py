@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -67,12 +67,12 @@ USUAL = {"llm_hedged", "provisional_extract", "similar_answer"}
 @dataclass(frozen=True, slots=True)
 class JustNow:
     """`paused`: (dependency, half-open or open, what askers get); `less`: (how many, how they ended); `causes`: (how
-    often, what gave way, its code)."""
+    often, what gave way, its code, when a question had it last)."""
 
     ended: int
     paused: Sequence[tuple[str, str, str]]
     less: Sequence[tuple[int, str]]
-    causes: Sequence[tuple[int, str, str]]
+    causes: Sequence[tuple[int, str, str, datetime]]
 
     minutes = MINUTES
 
@@ -88,9 +88,11 @@ class JustNow:
 def just_now(dependencies: Iterable[dict[str, Any]]) -> JustNow:
     """From the breakers, as `ops` has them, and what was asked in the last minutes."""
     recent = Run.objects.filter(created_at__gte=timezone.now() - timedelta(minutes=MINUTES))
-    runs = list(recent.exclude(status=Run.Status.RUNNING).values_list("finish", "error", "degraded"))
-    less = Counter(_finish(*run) for run in runs)
-    codes = Counter(code for _, error, degraded in runs for code in {*degraded, error} - USUAL - {""})
+    ended = recent.exclude(status=Run.Status.RUNNING).order_by("created_at")
+    runs = list(ended.values_list("finish", "error", "degraded", "created_at"))
+    less = Counter(_finish(finish, error, degraded) for finish, error, degraded, _ in runs)
+    given_up = [(code, at) for _, error, degraded, at in runs for code in {*degraded, error} - USUAL - {""}]
+    codes, last = Counter(code for code, _ in given_up), dict(given_up)
     return JustNow(
         len(runs),
         [
@@ -99,7 +101,7 @@ def just_now(dependencies: Iterable[dict[str, Any]]) -> JustNow:
             if row.get("state") in {"open", "half_open"}
         ],
         [(less[kind], said) for kind, said in FINISHES.items() if less[kind]],
-        [(count, _meaning(code), code) for code, count in codes.most_common()],
+        [(count, _meaning(code), code, last[code]) for code, count in codes.most_common()],
     )
 
 

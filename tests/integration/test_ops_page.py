@@ -168,8 +168,9 @@ def test_an_outage_is_told_first_with_what_askers_get(client, operator, settings
     finally:
         metrics.breaker_state.labels("main").set(0)
     assert said.startswith("Just now Something is wrong main is paused after failures: another model answers")
-    assert "The model is too slow: 2 questions (generate_timeout)." in said
-    assert "Postgres could not be reached: 1 question (unavailable)." in said
+    time = r"\d\d:\d\d:\d\d"
+    assert re.search(rf"The model is too slow: 2 questions, the last at {time} \(generate_timeout\)\.", said)
+    assert re.search(rf"Postgres could not be reached: 1 question, at {time} \(unavailable\)\.", said)
     assert (
         "5 questions ended in the last 5 minutes: 1 as it should, 2 quoted from the passages alone,"
         " 1 answered with the answer to a similar question, 1 ended in an error." in said
