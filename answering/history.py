@@ -9,11 +9,12 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from answering.models import Conversation, Run
 from retrieval.access import AccessScope
+from retrieval.finding import Unaccented, words_of
 from retrieval.models import Chunk, Collection, Document
 
 RUNS_SHOWN = 30
@@ -139,10 +140,14 @@ def asked_by(user: int) -> tuple[list[Conversation], bool]:
     return found[:CONVERSATIONS_SHOWN], more
 
 
-def all_of(user: int, *, after: UUID | None = None) -> tuple[list[Conversation], str]:
+def all_of(user: int, *, after: UUID | None = None, text: str = "") -> tuple[list[Conversation], str]:
     """A page of all conversations, also those of programs: the newest, or those that follow `after`; the id to go on
-    from, where there are more."""
-    found = _newest_first(user)
+    from, where there are more. With `text` those that have each of its words in their name or in a question. Answers are
+    not looked at: they may rest on what the user may no longer read."""
+    found = _newest_first(user).alias(name=Unaccented("title"))
+    for word in words_of(text):
+        asked = Run.objects.filter(conversation=OuterRef("pk")).alias(asked=Unaccented("question"))
+        found = found.filter(Q(name__icontains=word) | Exists(asked.filter(asked__icontains=word)))
     last = found.filter(pk=after).first() if after else None
     if last is not None:
         at = last.updated_at

@@ -18,6 +18,7 @@ from answering.forms import ConversationForm
 from answering.history import all_of, asked_by, by_day, runs_of
 from answering.models import Conversation
 from retrieval.access import scope_for
+from retrieval.finding import text_wanted
 from retrieval.logins import logged_in
 from retrieval.models import Collection
 
@@ -77,11 +78,12 @@ def _page(request: HttpRequest, current: Conversation | None) -> HttpResponse:
     )
     before = _uuid(request.GET.get("before"))
     runs, older = runs_of(current, scope, before=before) if current else ([], "")
-    every = "all" in request.GET
+    sought = text_wanted(request.GET)
+    every = "all" in request.GET or bool(sought)
     assert request.user.pk is not None
     further, more = "", False
     if every:
-        listed, further = all_of(request.user.pk, after=_uuid(request.GET.get("after")))
+        listed, further = all_of(request.user.pk, after=_uuid(request.GET.get("after")), text=sought)
     else:
         listed, more = asked_by(request.user.pk)
     context: dict[str, Any] = {
@@ -91,6 +93,7 @@ def _page(request: HttpRequest, current: Conversation | None) -> HttpResponse:
         "days": by_day(listed, timezone.localdate()),
         "more": more,
         "further": further,
+        "sought": sought,
         "newest": every and "after" in request.GET,
         "collections": collections,
         "examples": examples(scope) if not runs else [],

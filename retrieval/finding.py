@@ -19,7 +19,7 @@ STATES = {
 """What may be asked for -> what it is called, and the states that are meant."""
 
 
-class _Unaccented(Func):
+class Unaccented(Func):
     """The text without its accents; it needs no extension of Postgres."""
 
     template = r"regexp_replace(normalize(%(expressions)s, NFKD), '[\u0300-\u036f]', '', 'g')"
@@ -40,19 +40,28 @@ class Wanted:
         """Those that have each of the words in their name or title, whatever its case and accents."""
         if self.state:
             documents = documents.filter(status__in=STATES[self.state][1])
-        words = _unaccented(self.text).split()[:_MOST_WORDS]
+        words = words_of(self.text)
         if not words:
             return documents
         shown = Concat(F("name"), Value("\n"), F("title"), output_field=TextField())
         has_all = Q()
         for word in words:
             has_all &= Q(shown__icontains=word)
-        return documents.alias(shown=_Unaccented(shown)).filter(has_all)
+        return documents.alias(shown=Unaccented(shown)).filter(has_all)
+
+
+def text_wanted(query: QueryDict) -> str:
+    return " ".join(query.get("q", "").replace("\0", " ").split())[:_MOST]
+
+
+def words_of(text: str) -> list[str]:
+    """To be looked for, one by one, in what is Unaccented."""
+    return _unaccented(text).split()[:_MOST_WORDS]
 
 
 def wanted(query: QueryDict) -> Wanted:
     """As an address asks for it, which may be typed by hand; Postgres takes no null character."""
-    text = " ".join(query.get("q", "").replace("\0", " ").split())[:_MOST]
+    text = text_wanted(query)
     state = query.get("state", "")
     return Wanted(text, state if state in STATES else "")
 

@@ -30,7 +30,9 @@ export class Conversations {
     );
     this.dialog.querySelector("[data-close]").addEventListener("click", () => this.dialog.close());
     this.confirmDeletion();
-    this.open(false, { focus: false });
+    const asked = new URLSearchParams(location.search);
+    const isWanted = ["q", "all"].some((name) => asked.has(name)); // who has just looked for one
+    this.open(this.narrow.matches && isWanted, { focus: false });
   }
 
   get isOpen() {
@@ -100,7 +102,7 @@ export class Conversations {
     return h(
       "li",
       { dataset: { conversation: id } },
-      h("a", { href: `/c/${id}/` }, title),
+      h("a", { href: `/c/${id}/`, title }, title),
       h(
         "button",
         { type: "button", class: "icon-button more", "aria-haspopup": "dialog", "aria-label": `Rename or delete “${title}”`, dataset: { manage: "" } },

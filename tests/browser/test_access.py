@@ -1,5 +1,7 @@
 """The pages for everyone: by keyboard alone, on a phone, in both themes, named and legible."""
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -242,3 +244,19 @@ def test_a_title_without_blanks_does_not_widen_its_page(page: Page):
     link.click()
     expect(page.locator("h1")).to_have_text(name)
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
+def test_an_old_conversation_is_found_on_a_phone(page: Page):
+    page.set_viewport_size(PHONE)
+    page.goto("/")
+    ask(page, "Who is fed by the concierge?")
+    finished(page)
+    page.goto("/")
+    page.get_by_role("button", name="Conversations", exact=True).click()
+    page.get_by_label("Find a conversation").fill("concierge FED")
+    page.keyboard.press("Enter")
+    found = page.locator("#conversations a")
+    expect(found).to_have_text(["Who is fed by the concierge?"])
+    expect(found).to_be_in_viewport()
+    page.get_by_role("link", name="Show the newest").click()
+    expect(page).not_to_have_url(re.compile("q="))

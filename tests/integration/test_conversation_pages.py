@@ -370,3 +370,46 @@ def test_a_changed_password_is_said_to_be_changed(client):
 )
 def test_an_example_reads_like_a_question(title, heading, asked):
     assert question(title, heading) == asked
+
+
+def listed(page) -> list[str]:
+    return [item.title for _, items in page.context["days"] for item in items]
+
+
+@pytest.mark.parametrize(
+    ("sought", "found"),
+    [
+        ("merger", ["When is the merger?"]),
+        ("MERGER when", ["When is the merger?"]),
+        ("zoe", ["Travel"]),  # of a question, whatever the conversation is called
+        ("zoe merger", []),
+        ("march", []),  # which only an answer has: it may be of what is no longer readable
+        ("100%", []),
+        ("\0", ["Travel", "When is the merger?"]),
+        ("", ["Travel", "When is the merger?"]),
+    ],
+)
+def test_own_conversations_are_found_by_the_words_of_their_questions(browser, owner, run, sought, found):
+    travel = Conversation.objects.create(user=owner, title="Travel")
+    Run.objects.create(user=owner, conversation=travel, question="Where does Zoë travel?", status="done")
+    other = User.objects.create_user("other")
+    Conversation.objects.create(user=other, title="Zoe and the merger 100%")
+    assert listed(browser.get("/", {"q": sought})) == found
+
+
+def test_what_was_looked_for_is_kept_from_page_to_page(browser, owner):
+    every = [
+        Conversation(user=owner, title=f"Is {n} & more even?") for n in range(CONVERSATIONS_A_PAGE + 1)
+    ]
+    Conversation.objects.bulk_create(every)
+    page = browser.get("/", {"q": "even & more"})
+    further = re.search(r'href="(\?q=[^"]+)">Older conversations', page.content.decode())
+    assert len(listed(page)) == CONVERSATIONS_A_PAGE
+    assert further is not None
+    assert len(listed(browser.get("/" + html.unescape(further[1])))) == 1
+
+
+def test_who_finds_nothing_is_told_so(browser, run):
+    page = browser.get("/", {"q": "<unicorn>"}).content.decode()
+    assert "No question of yours has these words." in page
+    assert 'value="&lt;unicorn&gt;"' in page
