@@ -31,7 +31,8 @@ export class Composer extends EventTarget {
 
   // Once somebody listens.
   start() {
-    if (this.box.value.endsWith("\n")) this.submit(); // Enter was pressed before this script had come
+    // Enter was pressed, or the button, before this script had come.
+    if (this.box.value.endsWith("\n") || this.form.dataset.early) this.submit();
     this.form.dataset.ready = "yes";
   }
 

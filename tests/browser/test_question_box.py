@@ -4,7 +4,7 @@ import re
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.acts import LEAVE, ask, finished, passage
 
@@ -143,3 +143,30 @@ def test_a_question_is_edited_in_the_box_and_what_stood_there_comes_back(page, s
     page.keyboard.press("Enter")
     script.wait(lambda: len(script.of("ask")) == 2)
     assert script.of("ask")[1]["question"] == f"{LEAVE} In a part-time job?"
+
+
+def test_a_question_sent_before_the_script_has_come_is_asked(page):
+    held: list[Route] = []
+    page.route("**/js/ask*.js", lambda route: held.append(route))
+    page.goto("/", wait_until="commit")
+    page.get_by_label("Your question").fill(LEAVE)
+    page.get_by_role("button", name="Ask", exact=True).click()
+    expect(page.locator("#composer[data-early]")).to_be_visible()
+    for route in held:
+        route.continue_()
+    finished(page)
+    expect(page.locator(".run-question")).to_have_text(LEAVE)
+
+
+def test_a_question_is_kept_where_a_script_does_not_come(browser, site, session_cookies):
+    context = browser.new_context(base_url=site)
+    context.add_cookies(session_cookies)
+    page = context.new_page()
+    page.route("**/js/sources*.js", lambda route: route.abort())
+    page.goto("/")
+    expect(page.get_by_text("A part of this page could not be loaded.")).to_be_visible()
+    page.get_by_label("Your question").fill(LEAVE)
+    page.get_by_role("button", name="Ask", exact=True).click()
+    expect(page.get_by_label("Your question")).to_have_value(LEAVE)
+    assert urlsplit(page.url).query == ""
+    context.close()
