@@ -23,9 +23,10 @@ from retrieval.lexical.analysis import (
     terms,
 )
 from retrieval.lexical.language import passage_language
+from retrieval.lexical.weights import rarity
 from retrieval.passages import Passage
 from retrieval.segmentation import is_heading, is_row, spans
-from retrieval.wordcounts import Postings, bm25, postings, rarity
+from retrieval.wordcounts import Postings, bm25, postings
 
 FAMILY = 0.4  # of the worth of a word, that a word of its family has
 NEIGHBOURS = (0.4, 0.16)  # of the score of its neighbours, next and next but one, that a sentence gets
@@ -167,7 +168,7 @@ def _named(
     wants its sentences, which need not say the name again."""
     sentences = sum(len(one.lengths) for one in read)
     worth = {
-        (language, word): rarity(sum(len(set(one.words.get(word, ()))) for one in read), sentences)
+        (language, word): rarity(sentences, sum(len(set(one.words.get(word, ()))) for one in read))
         for language, words in wanted.items()
         for word in words
     }

@@ -1,11 +1,11 @@
 """What words are worth in sentences: BM25 of texts whose words were noted when they were first read."""
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from retrieval.families import family
 from retrieval.lexical.bm25 import K1
+from retrieval.lexical.weights import rarity
 
 LENGTH = 0.3  # how much BM25 minds a sentence's length; at its usual 0.75 a bare heading beats the answer
 
@@ -35,12 +35,7 @@ def bm25(wanted: Sequence[str], texts: Sequence[tuple[int, Postings]], lengths: 
     scores = [0.0] * len(lengths)
     for word in wanted:
         counts = Counter(first + place for first, noted in texts for place in noted.get(word, ()))
-        worth = rarity(len(counts), len(lengths))
+        worth = rarity(len(lengths), len(counts))
         for place, count in counts.items():
             scores[place] += worth * count * (K1 + 1) / (count + minds[place])
     return scores
-
-
-def rarity(having: int, sentences: int) -> float:
-    """What a word is worth that so many of the sentences have."""
-    return math.log1p((sentences - having + 0.5) / (having + 0.5))

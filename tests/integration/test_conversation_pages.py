@@ -365,6 +365,9 @@ def test_a_changed_password_is_said_to_be_changed(client):
         ("Team", "Michael Bali", "What does “Team” say about Michael Bali?"),
         ("Acme: Health Plus Plan", "Health Plus Plan", ""),
         ("Budget", "Sheet1", ""),
+        ("Policy", "4.1. Standards conformance", "What does “Policy” say about standards conformance?"),
+        ("FAQ", "2.1. Which is the newest version?", "Which is the newest version?"),
+        ("Guide", "About the checklist", "What does “Guide” say about the checklist?"),
         ("Notes", "d666f1f7-46cb-42bd-9a39-9a39cf2a509f", ""),
     ],
 )
@@ -398,9 +401,7 @@ def test_own_conversations_are_found_by_the_words_of_their_questions(browser, ow
 
 
 def test_what_was_looked_for_is_kept_from_page_to_page(browser, owner):
-    every = [
-        Conversation(user=owner, title=f"Is {n} & more even?") for n in range(CONVERSATIONS_A_PAGE + 1)
-    ]
+    every = [Conversation(user=owner, title=f"Is {n} & more even?") for n in range(CONVERSATIONS_A_PAGE + 1)]
     Conversation.objects.bulk_create(every)
     page = browser.get("/", {"q": "even & more"})
     further = re.search(r'href="(\?q=[^"]+)">Older conversations', page.content.decode())
@@ -413,3 +414,30 @@ def test_who_finds_nothing_is_told_so(browser, run):
     page = browser.get("/", {"q": "<unicorn>"}).content.decode()
     assert "No question of yours has these words." in page
     assert 'value="&lt;unicorn&gt;"' in page
+
+
+@pytest.mark.parametrize(
+    ("language", "title", "heading", "asked"),
+    [
+        ("de", "Reisekosten", "Übernachtung", "Was steht in „Reisekosten“ zu Übernachtung?"),
+        ("fr", "Congés", "Jours fériés", "Que dit « Congés » sur jours fériés ?"),
+        ("sv", "Semester", "Helgdagar", "Semester: helgdagar"),
+    ],
+)
+def test_an_example_is_in_the_language_of_its_document(language, title, heading, asked):
+    assert question(title, heading, language) == asked
+
+
+def test_only_what_its_own_part_answers_is_offered(browser, collection):
+    travel = Document.objects.create(
+        collection=collection, name="reise.md", title="Reisekosten", status="ready", ready_at=timezone.now()
+    )
+    parts = {
+        "Was wir so alles nicht können?": "Die Bahn wird in der zweiten Klasse bezahlt, und das ist alles.",
+        "Übernachtung": "Für ein Zimmer werden bis zu 140 Euro in der Nacht gezahlt, und das Frühstück nicht.",
+    }
+    for number, (heading, text) in enumerate(parts.items()):
+        Chunk.objects.create(
+            id=70 + number, document=travel, collection=collection, ordinal=number, text=text, heading=heading
+        )
+    assert browser.get("/").context["examples"] == ["Was steht in „Reisekosten“ zu Übernachtung?"]
