@@ -7,6 +7,7 @@ from collections import Counter
 from charset_normalizer import from_bytes
 
 from retrieval.errors import DocumentUnsupported
+from retrieval.ingestion.parsing.latin import latin_encoding
 
 # UTF-32's mark begins with that of UTF-16, so it comes first.
 _MARKS = (
@@ -15,6 +16,12 @@ _MARKS = (
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
+)
+# What old Japanese and Korean mail and pages, whose bytes are all ASCII, begin a word of another alphabet with.
+_SHIFTS = (
+    (b"\x1b$B", "iso2022_jp_ext"),
+    (b"\x1b$@", "iso2022_jp_ext"),
+    (b"\x1b$)C", "iso2022_kr"),
 )
 _SAMPLE = 64 * 1024
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f\ufffd]")
@@ -51,6 +58,9 @@ def _decode(data: bytes) -> str:
             return data.decode(encoding, errors="replace")
     if wide := _wide(data):
         return data.decode(wide, errors="replace")
+    for shift, encoding in _SHIFTS:
+        if shift in data[:_SAMPLE] and _decodes(data, encoding):
+            return data.decode(encoding, errors="replace")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -91,6 +101,8 @@ def _eight_bit(data: bytes) -> str:
         name = declared[1].decode("ascii")
         if name.lower() not in {"utf-8", "utf8"} and _decodes(data, name):
             return "cp1252" if name.lower() in {"iso-8859-1", "latin-1", "latin1"} else name
+    if latin := latin_encoding(data[:_SAMPLE]):
+        return latin
     high = sum(byte >= 0x80 for byte in data[:_SAMPLE])
     if high < 0.3 * len(data[:_SAMPLE]) and len(data) < 200 and _decodes(data, "cp1252"):
         return "cp1252"  # too little to guess from: a few accents in a short Western text

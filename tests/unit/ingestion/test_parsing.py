@@ -271,6 +271,12 @@ def test_text_has_paragraphs_items_and_headings():
 RUSSIAN = (
     "Отпуск составляет двадцать пять рабочих дней в году. Заявление подаётся за две недели до его начала."
 )
+SPANISH = (
+    "El año pasado la compañía cambió su política: cada empleado tendrá 25 días hábiles, según la región."
+)
+POLISH = (
+    "Wniosek o urlop należy złożyć dwa tygodnie wcześniej; każdy pracownik ma dwadzieścia sześć dni w roku."
+)
 GERMAN = "Die Kündigungsfrist beträgt für alle Beschäftigten grundsätzlich vier Wochen zum Monatsende."
 
 
@@ -284,9 +290,26 @@ GERMAN = "Die Kündigungsfrist beträgt für alle Beschäftigten grundsätzlich 
         (GERMAN, "utf-16-le"),
         (GERMAN, "utf-16-be"),
         (GERMAN, "utf-32"),
+        (SPANISH, "cp1252"),
+        (SPANISH, "mac_roman"),
+        (SPANISH, "cp850"),
+        (f"{SPANISH} Cuesta 45 €.", "iso8859_15"),
+        ("L’œuf d’une poule élevée ici coûte 0,40 € à la caisse.", "cp1252"),
+        ("It’s “fine” – don’t worry about the travel policy of last year, which isn’t in force.", "cp1252"),
+        ("Terms and conditions © Hansa Works", "cp1252"),
+        (POLISH, "cp1250"),
+        (POLISH, "iso8859_2"),
+        (
+            "A szabadság évente huszonöt munkanap, a kérelmet két héttel előbb kell benyújtani a főnöknél.",
+            "cp1250",
+        ),
+        ("Her çalışanın yılda yirmi beş gün izni vardır; başvuru iki hafta önce yapılır.", "cp1254"),
         (RUSSIAN, "cp1251"),
+        (RUSSIAN, "koi8_r"),
         (RUSSIAN, "utf-16-be"),
         ("人事部の休暇規程により、年次有給休暇は二十五日です。", "cp932"),
+        ("人事部の休暇規程により、年次有給休暇は二十五日です。", "iso2022_jp"),
+        ("연차 휴가는 매년 스물다섯 날입니다.", "iso2022_kr"),
         ("الإجازة السنوية خمسة وعشرون يوما لكل موظف.", "utf-8"),
     ],
 )
