@@ -223,11 +223,13 @@ def move(request: HttpRequest, pk: UUID) -> HttpResponse:
     form = MoveForm(_user(request), request.POST)
     if not form.is_valid():
         raise Http404
+    to: Collection = form.cleaned_data["collection"]
     try:
-        keeping.move(document, form.cleaned_data["collection"], _user(request))
+        keeping.move(document, to, _user(request))
     except CollectionGone:
         raise Http404 from None
-    return _to_library(form.cleaned_data["collection"])
+    messages.success(request, f"“{document}” is in {to.name or to.slug} now.")
+    return _to_library(to)
 
 
 @require_POST
@@ -239,6 +241,7 @@ def delete(request: HttpRequest, pk: UUID) -> HttpResponse:
     if not permissions.may_delete(request.user, document):
         raise PermissionDenied
     keeping.remove(document.pk)
+    messages.success(request, f"“{document}” is deleted.")
     return _back(request, document.collection)
 
 

@@ -48,7 +48,7 @@ def test_a_form_with_too_many_files_is_told_how_many_may_be(librarian, people):
 
 @pytest.mark.expects_errors
 def test_a_request_that_django_refuses_is_answered_with_a_page(client):
-    response = client.get("/accounts/login/", headers={"Host": "elsewhere.example"})
+    response = client.post("/accounts/login/", {str(number): "" for number in range(5_000)})
     assert response.status_code == 400
     assert "was not understood" in response.content.decode()
 
@@ -116,15 +116,18 @@ def test_a_document_is_replaced(librarian, add, cast):
 
 def test_a_document_is_moved(cast, as_user, add, board):
     document = add(TEXT)
-    as_user(cast.superuser).post(f"/library/{document.pk}/move/", {"collection": "board"})
+    to = f"/library/{document.pk}/move/"
+    page = as_user(cast.superuser).post(to, {"collection": "board"}, follow=True)
     document.refresh_from_db()
     assert document.collection == board
+    assert f"“{document}” is in {board.name} now." in page.content.decode()
 
 
 def test_a_document_is_deleted(librarian, add, cast):
     document = add(TEXT)
-    librarian.post(f"/library/{document.pk}/delete/")
+    page = librarian.post(f"/library/{document.pk}/delete/", follow=True)
     assert not Document.objects.exists()
+    assert f"“{document}” is deleted." in page.content.decode()
 
 
 def test_a_collection_is_made_once(librarian):
