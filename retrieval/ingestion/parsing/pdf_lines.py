@@ -19,6 +19,7 @@ from retrieval.ingestion.parsing.pdf_leftward import spelt
 from retrieval.ingestion.parsing.pdf_ligatures import parted
 from retrieval.ingestion.parsing.pdf_line import HYPHEN, Box, Line, middle_of, stands_beside, upright
 from retrieval.ingestion.parsing.pdf_lined import lined, stacks
+from retrieval.ingestion.parsing.pdf_raised import apart, raised
 from retrieval.ingestion.parsing.pdf_ruled import ruled, words_of
 from retrieval.ingestion.parsing.pdf_short_rows import in_columns as in_full_rows
 from retrieval.ingestion.parsing.pdf_spaced import in_rows
@@ -68,6 +69,7 @@ def _printed(page: pypdfium2.PdfPage, number: int, tagged: Tagged) -> list[Line]
             line = replace(line, level=level)
         elif not headings and _is_bold(text_page, line):
             line = replace(line, bold=True)
+        line = raised(line, partial(_mark, text_page))
         _append(lines, accented(line, partial(_mark, text_page)))
     lines = with_tables(lines, _on(page, [_as_line(text_page, number, table) for table in tables]))
     text_page.close()
@@ -77,17 +79,16 @@ def _printed(page: pypdfium2.PdfPage, number: int, tagged: Tagged) -> list[Line]
 def _on(page: pypdfium2.PdfPage, lines: list[Line]) -> list[Line]:
     """Those that are seen. Of a sheet that was cut into pages each has the text of all."""
     left, bottom, right, top = page.get_bbox()
-    return [line for line in lines if _is_on(upright(left, right, bottom, top, line.turned), line)]
+    boxes = [upright(left, right, bottom, top, turned) for turned in range(4)]
+    return [line for line in lines if _is_on(boxes[line.turned], line)]
 
 
 def _is_on(page: Box, line: Line) -> bool:
     """Whether the line, its beginning or its end, which may be turned otherwise, is on the page."""
-    places = (
-        (min(max(line.left, page.left), line.right), middle_of(line)),
-        (line.left, line.top),
-        (line.right, line.bottom),
-    )
-    return any(page.left < x < page.right and page.bottom < y < page.top for x, y in places)
+    if page.left < line.left < page.right and page.bottom < line.top < page.top:
+        return True
+    across = line.left < page.right and line.right > page.left and page.bottom < middle_of(line) < page.top
+    return across or (page.left < line.right < page.right and page.bottom < line.bottom < page.top)
 
 
 def _tables(
@@ -121,7 +122,7 @@ def _as_line(text_page: pypdfium2.PdfTextPage, number: int, table: Table) -> Lin
 
 
 def _spelt(line: Line) -> Line:
-    text = parted(line.text)
+    text = apart(parted(line.text))
     if text == line.text:
         return line
     return replace(line, text=text, rows=tuple(tuple(map(parted, row)) for row in line.rows))

@@ -180,6 +180,25 @@ def test_an_accent_that_stands_alone_is_kept():
     ]
 
 
+def test_the_number_of_a_footnote_is_no_part_of_its_word():
+    size, raised = 10, 704
+    text = shown(size, "Leave is for all members", 50, 700) + shown(7, "3", 157.3, raised)
+    text += (
+        shown(size, " of", 161.2, 700)
+        + shown(7, "3", 50, 304)
+        + shown(size, "Also those on trial.", 53.9, 300)
+    )
+    assert [words for _, words in blocks(page(text))] == [
+        "Leave is for all members ³ of",
+        "³ Also those on trial.",
+    ]
+
+
+def test_a_name_that_ends_in_a_number_is_one_word():
+    text = shown(10, "Use area51 and H", 50, 700) + shown(7, "2", 131, 698) + shown(10, "O", 135, 700)
+    assert blocks(page(text)) == [(TEXT, "Use area51 and H2O")]
+
+
 def test_headings_under_a_cover_of_many_sizes_keep_their_depths():
     sizes = [34, 30, 26, 22, 18, 14]
     text = "".join(
