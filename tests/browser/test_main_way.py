@@ -285,3 +285,13 @@ def test_of_many_documents_that_settle_a_listener_hears_the_sum(page):
     heard = page.evaluate("heard")
     assert 0 < len(heard) < 12
     assert any("documents are ready, 0 failed." in each for each in heard)
+
+
+def test_a_deletion_is_said_to_be_done(page):
+    page.goto("/library/")
+    page.locator("#file").set_input_files(texts("hatstand"))
+    row = page.locator("#rows tr").filter(has_text="hatstand")
+    row.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("status").filter(has_text="is deleted.")).to_be_visible()
+    expect(row).to_have_count(0)
