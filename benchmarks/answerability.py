@@ -22,7 +22,7 @@ from benchmarks.legs import Library, data_folder, model, shelved
 from retrieval.embeddings import Vectors
 from retrieval.embeddings.minilm import Model
 from retrieval.evaluation import LabelledSet, Query, Source, read_set
-from retrieval.evidence import MEANING, THRESHOLD, WORDS, features
+from retrieval.evidence import THRESHOLD, answerability, features
 from retrieval.ingestion.parsing.markdown import parse_markdown
 from retrieval.lexical.analysis import query_terms
 from retrieval.passages import Ranking
@@ -51,21 +51,21 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """`values`: leg -> the features with a leading 1."""
+    """`values`: leg -> the features with a leading 1. `likely`: leg -> what the product makes of them."""
 
     name: str
     size: str
     kind: str
     text: str
     values: dict[str, tuple[float, ...]]
+    likely: dict[str, float]
 
     @property
     def wanted(self) -> bool:
         return self.kind in (ANSWERABLE, TITLE)
 
     def refused(self, leg: str) -> bool:
-        weights = np.array(WORDS if leg == "lexical" else MEANING)
-        return bool(logistic(np.array([self.values[leg]]), weights)[0] < THRESHOLD)
+        return self.likely[leg] < THRESHOLD
 
 
 class Remembering:
@@ -158,11 +158,12 @@ def cases(shelf: Library, asked: list[tuple[str, str]], embedder: Remembering, s
             "lexical": (words, None),
             "vector": (None, meaning),
         }
-        values = {
-            leg: (1.0, *features(text, shelf.best(text, *rankings, 8), *rankings))
-            for leg, rankings in legs.items()
-        }
-        found.append(Case(shelf.labelled.name, size, kind, text, values))
+        values, likely = {}, {}
+        for leg, rankings in legs.items():
+            best = shelf.best(text, *rankings, 8)
+            values[leg] = (1.0, *features(text, best, *rankings))
+            likely[leg] = answerability(text, best, *rankings)
+        found.append(Case(shelf.labelled.name, size, kind, text, values, likely))
     return found
 
 

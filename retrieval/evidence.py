@@ -23,12 +23,18 @@ from retrieval.lexical.analysis import as_written, compounds, passage_terms, que
 from retrieval.lexical.language import passage_language
 from retrieval.lexical.typos import distance
 from retrieval.passages import Passage, Ranking
+from retrieval.segmentation import is_heading, spans
 
 THRESHOLD = 0.5
 """Below it the documents do not say."""
 
 FAR = 0.1
 """Below it the question is plainly off every subject of the documents."""
+
+NEAR = (FAR + THRESHOLD) / 2
+"""Near a subject of the documents, and no answer."""
+
+SERIES = re.compile(r"\b([^\W\d_]{1,5})[-‑–]?(\d{2,6})\b")
 
 PASSAGES = 8  # that count, the best ones
 NEAREST = 4  # of them, that are searched for words close together and in headings
@@ -52,6 +58,9 @@ FOREIGN = 0.5
 """Added to the intercept where question and texts are in Latin letters and another language than English: less of it
 is near in meaning."""
 
+NAMED = 2.0
+"""Added where a part of a document is asked for by its name: such a question is short, and its words say little."""
+
 WORDS = (-5.68, 6.00, 8.14, -4.13, 4.35)
 
 
@@ -69,7 +78,51 @@ def answerability(
         return 0.0
     values = features(question, passages, lexical, vector, cosines=cosines)
     weights = _meaning(question, lexical) if has_cosines(vector, cosines=cosines) else WORDS
-    return 1 / (1 + math.exp(-sum(w * v for w, v in zip(weights, (1.0, *values), strict=True))))
+    evidence = sum(w * v for w, v in zip(weights, (1.0, *values), strict=True))
+    evidence += NAMED * is_named(question, passages, lexical)
+    likely = 1 / (1 + math.exp(-evidence))
+    return min(likely, NEAR) if lacks_code(question, passages) else likely
+
+
+def lacks_code(question: str, passages: Sequence[Passage]) -> bool:
+    """Whether the question names one of a series of codes (ST-140), of which the passages have others (ST-100, ST-110)
+    and not that one: what they say is of those."""
+    asked = {_code(found) for found in SERIES.finditer(question)}
+    if not asked:
+        return False
+    had = {
+        _code(found)
+        for passage in passages[:PASSAGES]
+        for found in SERIES.finditer(f"{passage.title}\n{passage.heading}\n{passage.text}")
+    }
+    return any(
+        code not in had and sum(name == code[0] and len(number) == len(code[1]) for name, number in had) > 1
+        for code in asked
+    )
+
+
+def _code(found: re.Match[str]) -> tuple[str, str]:
+    return found[1].lower(), found[2]
+
+
+def is_named(question: str, passages: Sequence[Passage], lexical: Ranking | None) -> bool:
+    """Whether all words of the question are in the title and headings of one of the best passages, with one of the
+    headings within its text."""
+    spelt = lexical.spelt if lexical is not None else ()
+    for passage in passages[:NEAREST]:
+        read = _read(question, passage, spelt)
+        if left := read.wanted.difference(read.head):
+            language = passage_language(passage.text, passage.languages)
+            if any(left.issubset(passage_terms(name, language)) for name in _headings(passage.text)):
+                return True
+        elif read.wanted:
+            return True
+    return False
+
+
+@lru_cache(maxsize=2048)
+def _headings(text: str) -> tuple[str, ...]:
+    return tuple(text[start:end] for start, end in spans(text) if is_heading(text, start, end))
 
 
 def _meaning(question: str, lexical: Ranking | None) -> tuple[float, ...]:

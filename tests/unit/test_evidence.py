@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from retrieval.evidence import THRESHOLD, answerability
+from retrieval.evidence import NEAR, THRESHOLD, answerability
 from retrieval.passages import Hit, Passage, Ranking
 
 LEAVE = "Employees get 25 days of annual leave a year. Unused days of annual leave lapse in March."
@@ -179,3 +179,27 @@ def test_in_another_language_less_nearness_is_enough():
     asked = "Wer genehmigt den Urlaub im Sommer?"
     german = replace(words, foreign=True)
     assert answerability(asked, passages, german, meaning) > answerability(asked, passages, words, meaning)
+
+
+@pytest.mark.parametrize(
+    ("asked", "named"), [("hot weather?", True), ("Parking", True), ("parking for bikes", False)]
+)
+def test_a_part_that_is_asked_for_by_its_name_answers(asked, named):
+    text = "Permits are at reception.\n\nHot weather\n\nWater is free above 30 degrees."
+    part = replace(passage(text), heading="Parking")
+    legs = (leg("lexical", 2.0), leg("vector", 0.26, 0.1))
+    assert (answerability(asked, [part, passage(LEAVE, 2)], *legs) >= THRESHOLD) is named
+
+
+@pytest.mark.parametrize("legs", CASES)
+@pytest.mark.parametrize(
+    ("asked", "answers"),
+    [("price of storage ST-110", True), ("price of storage st110", True), ("price of storage ST-140", False)],
+)
+def test_a_code_of_a_series_that_has_not_that_one_is_only_near(legs, asked, answers):
+    prices = passage(
+        "The price of storage ST-100 is 3 pounds, that of storage ST-110 is 5, of ST-120 it is 7."
+    )
+    likely = answerability(asked, [prices], *CASES[legs])
+    assert (likely >= THRESHOLD) is answers
+    assert likely >= NEAR
