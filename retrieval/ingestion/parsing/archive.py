@@ -4,6 +4,7 @@ is read."""
 import io
 import zipfile
 import zlib
+from collections.abc import Mapping
 
 from retrieval.errors import DocumentDamaged, DocumentEncrypted, DocumentTooLarge
 from retrieval.ingestion.blocks import Limits, megabytes
@@ -54,3 +55,12 @@ class Archive:
         for name in self._zip.namelist():
             self.read(name)
         self._left = self._limit
+
+
+def zipped(members: Mapping[str, bytes]) -> bytes:
+    """A zip file of these, for a library that reads none but whole files."""
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w", zipfile.ZIP_STORED) as made:
+        for name, content in members.items():
+            made.writestr(name, content)
+    return written.getvalue()

@@ -1,12 +1,10 @@
 """What Word, Excel and PowerPoint files have in common: which part is the document itself, and the strict variant of
 the format."""
 
-import io
 import posixpath
 import re
-import zipfile
 
-from retrieval.ingestion.parsing.archive import Archive
+from retrieval.ingestion.parsing.archive import Archive, zipped
 from retrieval.ingestion.parsing.xml import parse_xml
 
 _RELATION = "{http://schemas.openxmlformats.org/package/2006/relationships}Relationship"
@@ -42,14 +40,12 @@ def transitional(data: bytes, archive: Archive) -> bytes:
     document = document_of(archive)
     if not document or _STRICT not in archive.read(document)[:4096]:
         return data
-    written = io.BytesIO()
-    with zipfile.ZipFile(written, "w", zipfile.ZIP_STORED) as made:
-        for name in sorted(archive.names):
-            content = archive.read(name)
-            made.writestr(
-                name,
-                _NAMES.sub(rb"http://schemas.openxmlformats.org/\1/2006/", content)
-                if name.endswith(_XML)
-                else content,
-            )
-    return written.getvalue()
+    members = {name: archive.read(name) for name in sorted(archive.names)}
+    return zipped(
+        {
+            name: _NAMES.sub(rb"http://schemas.openxmlformats.org/\1/2006/", content)
+            if name.endswith(_XML)
+            else content
+            for name, content in members.items()
+        }
+    )

@@ -6,17 +6,21 @@ import re
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any
+from warnings import catch_warnings
 
+from lxml import etree
 from openpyxl import Workbook
 from openpyxl.reader.excel import ExcelReader
 from openpyxl.utils.exceptions import InvalidFileException
+from openpyxl.xml.constants import ARC_STYLE
 
 from retrieval.errors import DocumentDamaged, DocumentTooLarge
 from retrieval.ingestion.blocks import HEADING, Block, Limits, ParsedDocument, one_line
-from retrieval.ingestion.parsing.archive import Archive
+from retrieval.ingestion.parsing.archive import Archive, zipped
 from retrieval.ingestion.parsing.openxml import transitional
 from retrieval.ingestion.parsing.sheets import COLUMNS, tables, warnings
 from retrieval.ingestion.parsing.xlsx_notes import notes
+from retrieval.ingestion.parsing.xml import parse_xml
 
 _MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 # `[$€-407]`, `"EUR"`, `€`; a dollar in brackets begins a currency, or else a country.
@@ -31,6 +35,10 @@ _BEYOND = re.compile(
 )  # the place of a cell in the 501st column or farther right
 
 
+_FAULTS = (InvalidFileException, KeyError, ValueError, TypeError, AttributeError, IndexError)
+_FORMATS = {"numFmts", "cellXfs"}
+
+
 class _Reader(ExcelReader):  # type: ignore[misc]
     def read_chartsheet(self, sheet: Any, rel: Any) -> None:
         """A sheet that is a chart has no cells; openpyxl fails on one whose chart is gone."""
@@ -41,7 +49,7 @@ def parse_xlsx(data: bytes, limits: Limits) -> ParsedDocument:
     archive.check()
     data = transitional(data, archive)
     archive = Archive(data, limits)
-    book = _book(data)
+    book = _book(data, archive)
     blocks: list[Block] = []
     wide: list[str] = []
     unvalued = 0
@@ -85,13 +93,38 @@ def _unvalued(formulas: int) -> tuple[str, ...]:
     return (f"The file does not hold {cells}: open it in Excel, save it, and replace it here.",)
 
 
-def _book(data: bytes) -> Workbook:
+def _book(data: bytes, archive: Archive) -> Workbook:
     try:
-        reader = _Reader(io.BytesIO(data), read_only=True, data_only=True)
-        reader.read()
-    except (InvalidFileException, KeyError, ValueError, TypeError) as error:
+        return _opened(data)
+    except _FAULTS:
+        pass  # mostly of its fonts, colours and named styles, as some programs write them
+    try:
+        return _opened(_unstyled(archive))
+    except _FAULTS as error:
         raise DocumentDamaged("The workbook is damaged: it cannot be opened.") from error
+
+
+def _opened(data: bytes) -> Workbook:
+    reader = _Reader(io.BytesIO(data), read_only=True, data_only=True)
+    with catch_warnings(action="ignore"):  # of styles and the like that it leaves out
+        reader.read()
     return reader.wb
+
+
+def _unstyled(archive: Archive) -> bytes:
+    """The file with no styles but the formats of numbers, in which dates and currencies stand."""
+    members = {name: archive.read(name) for name in archive.names}
+    if ARC_STYLE in members:
+        root = parse_xml(members[ARC_STYLE])
+        for part in list(root):
+            if etree.QName(part).localname not in _FORMATS:
+                root.remove(part)
+        for style in root.iter("{*}xf"):
+            form = style.get("numFmtId", "0")
+            style.clear()
+            style.set("numFmtId", form)
+        members[ARC_STYLE] = etree.tostring(root)
+    return zipped(members)
 
 
 def _rows(rows: Iterable[tuple[Any, ...]], most: int) -> Iterator[list[str]]:

@@ -2,6 +2,9 @@
 
 import datetime
 import io
+import re
+import zipfile
+from xml.etree import ElementTree
 
 import openpyxl
 import pytest
@@ -151,3 +154,20 @@ def test_a_workbook_in_the_strict_variant_is_not_empty():
     made = io.BytesIO()
     book.save(made)
     assert parse(samples.strict(made.getvalue()), "a.xlsx") == parse(made.getvalue(), "a.xlsx")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    ['<cellStyles><cellStyle xfId="0" gone="1"/></cellStyles>', "<fills><fill><stripes/></fill></fills>"],
+)
+def test_a_workbook_whose_styles_nobody_understands_is_read_with_its_dates(fault):
+    book = openpyxl.Workbook()
+    book.active.append(["Start", datetime.date(2026, 5, 1)])
+    made = io.BytesIO()
+    book.save(made)
+    with zipfile.ZipFile(made) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    name = ElementTree.fromstring(fault).tag
+    styles = members["xl/styles.xml"].decode()
+    members["xl/styles.xml"] = re.sub(rf"<{name}\b.*</{name}>", fault, styles).encode()
+    assert parse(samples.zipped(members), "a.xlsx").blocks[-1].text == "| Start | 2026-05-01 |\n| --- | --- |"
