@@ -14,7 +14,7 @@ from answering.shortening import shortened
 from retrieval.families import family
 from retrieval.lexical.analysis import query_terms, terms
 from retrieval.passages import Passage
-from retrieval.segmentation import is_row
+from retrieval.segmentation import is_heading, is_row
 from retrieval.sentences import HEADS, Context, score_sentences
 
 LEAD_IN = "The documents say:"
@@ -198,7 +198,7 @@ def _told(text: str, units: Sequence[_Unit], unit: int) -> tuple[int, str, str] 
     if len(_WORD.findall(words)) < 3 or words.endswith(":"):
         return None
     opening = _opening(text, units, unit, words)
-    if _ITEM.match(line):
+    if _ITEM.match(line) and not is_heading(text, start, end):
         return unit, f"{opening} {words}".strip(), _list_head(text, start)
     if len(_WORD.findall(line)) <= HEADING_WORDS and words[-1] not in _STOPS:
         return None

@@ -18,6 +18,7 @@ _DAY = re.compile(r"(?<!\d)\d{1,2}\.$")
 _MONTH = re.compile(r"\s+(?:Jan|Jän|Feb|Mär|Apr|Mai|Jun|Jul|Aug|Sep|Okt|Nov|Dez)")
 _PAUSE = re.compile(r"[;:,]\s")
 _ITEM = re.compile(r"\s*(?:[-*+•▪◦‣|#>]|\d{1,3}[.)]\s|[a-z][.)]\s|```)")
+_NUMBER = re.compile(r"\d{1,2}(?:\.\d{1,2})*[.)]?[ \t]+")
 
 
 def is_row(text: str, start: int) -> bool:
@@ -71,9 +72,13 @@ def _divided(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 def is_heading(text: str, start: int, end: int) -> bool:
     """Whether the sentence is a heading as chunking writes those that not all of a chunk stands under: a short line
-    with an empty one above and below."""
+    with an empty one above and below. It may be numbered; where a list goes on below, it is one of its items."""
     if end - start > HEADING_LONGEST or not text[start].isupper() or text[end : end + 2] != "\n\n":
         return False
-    return (start == 0 or text[start - 2 : start] == "\n\n") and (
+    line = text.rfind("\n", 0, start) + 1
+    number = text[line:start]
+    if number and not (_NUMBER.fullmatch(number) and not _NUMBER.match(text, end + 2)):
+        return False
+    return (line == 0 or text[line - 2 : line] == "\n\n") and (
         text[end - 1].isalnum() or text[end - 1] in ")?"
     )

@@ -139,6 +139,22 @@ def test_it_in_capitals_is_no_word_that_leans_on_the_sentence_before():
     )
 
 
+def test_a_numbered_heading_gives_its_sentences_and_is_not_quoted():
+    text = (
+        "1. Last meeting\n\nThe minutes were approved by all.\n\n2. Forklift incident of 2 March\n\n"
+        "Nobody was hurt. A tip was worn.\n\n3. Other business\n\nThe next drill is in May."
+    )
+    assert body(extract("What about the forklift incident of 2 March?", [passage(text)], most=2)) == (
+        "> Nobody was hurt. A tip was worn. [1]"
+    )
+
+
+def test_the_items_of_a_numbered_list_are_no_headings():
+    text = "Bring to the first day:\n\n1. Signed contract\n\n2. Valid passport photo\n\n3. Bank details"
+    answer = body(extract("Which photo for the passport?", [passage(text)], most=1))
+    assert answer == "> Bring to the first day: Valid passport photo [1]"
+
+
 def test_the_box_of_a_list_of_things_to_do_is_not_quoted():
     text = "## First day\n\n- [ ] Reception hands out the badge.\n- [ ] Lunch with the team."
     assert body(extract("Who hands out the badge?", [passage(text)], most=1)) == (
