@@ -9,16 +9,16 @@ from retrieval.ingestion.parsing.pdf_line import Box, Line
 
 _BEHIND = re.compile(r"\d(?<=[^\W\d_]{3}.)\d?(?!\w)")
 _BEFORE = re.compile(r"^\d{1,2}(?=[^\W\d_]{2})")
-_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
-_MARK = "([⁰¹²³⁴-⁹]+)"
-_ANY = re.compile(_MARK)
-_APART = re.compile(rf"(?<=[^\W\d_]{{3}}){_MARK}|^{_MARK}(?=[^\W\d_])")
+_FOUND = range(0xFDD0, 0xFDDA)  # stand for raised digits until the line is whole, for "GOsa²" is one word
+_RAISED = dict(zip(map(ord, "0123456789"), _FOUND, strict=True))
+_SHOWN = dict(zip(_FOUND, "⁰¹²³⁴⁵⁶⁷⁸⁹", strict=True))
+_NUMBER = re.compile("^([\ufdd0-\ufdd9]+)|([\ufdd0-\ufdd9]+)")
 _SMALLER = 0.85  # of the height of the letter beside it
 _HIGHER = 0.15
 
 
 def raised(line: Line, box_of: Callable[[Line, int], Box]) -> Line:
-    """The line with the raised numbers in it as such, digit for digit. `box_of` gives the place of the character
+    """The line with its raised numbers marked for `apart`, digit for digit. `box_of` gives the place of the character
     at an offset."""
     text = line.text
     for found in (*_BEHIND.finditer(text), *_BEFORE.finditer(text)):
@@ -31,9 +31,7 @@ def raised(line: Line, box_of: Callable[[Line, int], Box]) -> Line:
 
 def apart(text: str) -> str:
     """With a space between a word and such a number."""
-    if not _ANY.search(text):
-        return text
-    return _APART.sub(lambda found: f" {found[1]}" if found[1] else f"{found[2]} ", text)
+    return _NUMBER.sub(lambda found: f"{found[1]} " if found[1] else f" {found[2]}", text).translate(_SHOWN)
 
 
 def _is_raised(digit: Box, letter: Box) -> bool:

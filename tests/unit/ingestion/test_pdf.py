@@ -8,6 +8,7 @@ import pytest
 from retrieval.ingestion.blocks import HEADING, TEXT
 from retrieval.ingestion.parsing import parse
 from retrieval.ingestion.parsing.pdf_ligatures import parted
+from retrieval.ingestion.parsing.pdf_raised import apart
 from tests.unit.ingestion.samples import pdf
 
 WIDTH, HEIGHT = 600, 800
@@ -197,6 +198,7 @@ def test_the_number_of_a_footnote_is_no_part_of_its_word():
 def test_a_name_that_ends_in_a_number_is_one_word():
     text = shown(10, "Use area51 and H", 50, 700) + shown(7, "2", 131, 698) + shown(10, "O", 135, 700)
     assert blocks(page(text)) == [(TEXT, "Use area51 and H2O")]
+    assert apart("GOsa²") == "GOsa²"
 
 
 def test_headings_under_a_cover_of_many_sizes_keep_their_depths():
