@@ -14,16 +14,14 @@ from retrieval.ingestion.parsing.xml import parse_xml
 
 _DC = "{http://purl.org/dc/elements/1.1/}"
 _CONTAINER = "{urn:oasis:names:tc:opendocument:xmlns:container}"
+_ENCRYPTION = "META-INF/encryption.xml"
 _OPF = "{http://www.idpf.org/2007/opf}"
 
 
 def parse_epub(data: bytes, limits: Limits) -> ParsedDocument:
     """The book's chapters in the order in which it is read."""
     archive = Archive(data, limits)
-    if "META-INF/encryption.xml" in archive.names and b"EncryptedData" in archive.read(
-        "META-INF/encryption.xml"
-    ):
-        raise DocumentEncrypted("The book is protected against copying and cannot be read.")
+    locked = _locked(archive)
     container = parse_xml(archive.read("META-INF/container.xml"))
     package_name = next(container.iter(f"{_CONTAINER}rootfile"), etree.Element("x")).get("full-path", "")
     package = parse_xml(archive.read(package_name))
@@ -33,7 +31,17 @@ def parse_epub(data: bytes, limits: Limits) -> ParsedDocument:
     for reference in package.iter(f"{_OPF}itemref"):
         place = urllib.parse.unquote(places.get(reference.get("idref"), ""))
         name = posixpath.normpath(posixpath.join(folder, place))
+        if name in locked:
+            raise DocumentEncrypted("The book is protected against copying and cannot be read.")
         if place and name in archive.names:
             blocks.extend(parse_html(decode(archive.read(name))).blocks)
     title = one_line(next(package.iter(f"{_DC}title"), etree.Element("x")).text or "")
     return ParsedDocument(title, tuple(blocks), "application/epub+zip")
+
+
+def _locked(archive: Archive) -> set[str]:
+    """The parts that are encrypted; of many books these are fonts alone, and all can be read."""
+    if _ENCRYPTION not in archive.names:
+        return set()
+    references = parse_xml(archive.read(_ENCRYPTION)).iter("{*}CipherReference")
+    return {posixpath.normpath(urllib.parse.unquote(one.get("URI", ""))) for one in references}

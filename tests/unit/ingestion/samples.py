@@ -43,7 +43,7 @@ def workbook(rows: int = 3) -> bytes:
     return _saved(made)
 
 
-def book() -> bytes:
+def book(more: dict[str, str] | None = None) -> bytes:
     return zipped(
         {
             "mimetype": "application/epub+zip",
@@ -55,6 +55,7 @@ def book() -> bytes:
             '<spine><itemref idref="1"/><itemref idref="2"/></spine></package>',
             "b/one.xhtml": "<html><body><h1>First</h1><p>Begin here.</p></body></html>",
             "b/two.xhtml": "<html><body><h1>Second</h1><p>End here.</p></body></html>",
+            **(more or {}),
         }
     )
 

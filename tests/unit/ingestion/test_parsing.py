@@ -71,6 +71,26 @@ def test_a_book_is_read_in_the_order_of_its_spine():
     assert [block.text for block in document.blocks] == ["First", "Begin here.", "Second", "End here."]
 
 
+def encrypting(part: str) -> bytes:
+    """The book, of which this part is said to be encrypted."""
+    return samples.book(
+        {
+            "META-INF/encryption.xml": '<encryption xmlns="urn:oasis:names:tc:opendocument:xmlns:container">'
+            '<EncryptedData xmlns="http://www.w3.org/2001/04/xmlenc#"><CipherData>'
+            f'<CipherReference URI="{part}"/></CipherData></EncryptedData></encryption>'
+        }
+    )
+
+
+def test_a_book_whose_fonts_alone_are_encrypted_is_read():
+    assert parse(encrypting("b/fonts/Open%20Sans.ttf"), "x").title == "The guide"
+
+
+def test_a_book_whose_chapters_are_encrypted_is_refused():
+    with pytest.raises(DocumentEncrypted, match="protected against copying"):
+        parse(encrypting("b/two.xhtml"), "x")
+
+
 @pytest.mark.parametrize("kind", ["text", "text-template"])
 def test_an_opendocument_text_is_read_also_as_a_template(kind):
     content = (
