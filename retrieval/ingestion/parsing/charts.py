@@ -41,7 +41,8 @@ def _points(series: etree._Element, kinds: tuple[str, ...]) -> Mapping[int, str]
     if held is None:
         return {}
     level = held.find(f".//{_C}lvl")
-    form = held.findtext(f".//{_C}formatCode") or ""
+    numbers = next(held.iter(f"{_C}numCache", f"{_C}numLit"), None)
+    form = None if numbers is None else numbers.findtext(f"{_C}formatCode") or "General"
     points = (held if level is None else level).iter(f"{_C}pt")
     return {
         int(point.get("idx", "0")): _shown(point.findtext(f"{_C}v") or "", form)
@@ -49,11 +50,12 @@ def _points(series: etree._Element, kinds: tuple[str, ...]) -> Mapping[int, str]
     }
 
 
-def _shown(value: str, form: str) -> str:
-    """Dates are stored as numbers of days."""
-    if form and is_date_format(form):
-        with suppress(ValueError, OverflowError):
+def _shown(value: str, form: str | None) -> str:
+    """A text, or a number in such a form: dates are stored as days, and numbers with more digits than Excel keeps."""
+    with suppress(ValueError, OverflowError):
+        if form and is_date_format(form):
             return str(from_excel(float(value))).removesuffix(" 00:00:00")
+        return f"{float(value):.15g}" if form else value
     return value
 
 

@@ -129,6 +129,11 @@ def test_the_figures_of_charts_of_each_kind_are_read(kind):
     assert read == ["Sales", "|  | Revenue |\n| --- | --- |\n| East | 19.5 |\n| West | 7 |"]
 
 
+def test_figures_of_charts_have_no_more_digits_than_excel_keeps():
+    _, table = charted(["007"], [4.5], ("<c:v>4.5</c:v>", "<c:v>4.4000000000000004</c:v>"))
+    assert table.endswith("| 007 | 4.4 |")
+
+
 def test_dates_under_a_chart_are_no_numbers_of_days():
     _, table = charted([datetime.date(2026, 3, 1), datetime.date(2026, 4, 1)], [1, 2])
     assert [row.split(" | ")[0] for row in table.split("\n")[2:]] == ["| 2026-03-01", "| 2026-04-01"]
