@@ -22,6 +22,7 @@ HEADING_WORDS = 6  # a line of so few words that no stop ends is a heading
 LONGEST = 420  # characters of one quoted sentence
 WORTH = 0.5  # of the best sentence's score: what is weaker is not quoted
 NEWS = 1.5  # times its score, that a further quote is worth which has words of the question that those before have not
+ALIKE = 0.85  # of the best sentence's score: where all is said, nothing weaker of another passage is quoted
 STRONG = 0.7  # of the best sentence's score: of what is weaker only one is quoted, after the best
 
 _ITEM = re.compile(r"^\s*(?:[-*+•–]|\d{1,3}[.)]|[a-zA-Z][.)])\s+")
@@ -92,8 +93,9 @@ def extract(
 
 def _best(quotes: list[_Quote], most: int, asked: _Asked) -> list[_Quote]:
     """The best quotes, best first, none within another. Each further one goes on from the best, is nearly as good, or
-    says more of the question than those before (not a single word of it, which any sentence may have). Beside what
-    goes on from the best, only one of them is weak, and none that would be read before the best."""
+    says more of the question than those before (not a single word of it, which any sentence may have). Once they say
+    all that any does, another passage must be as good. Beside what goes on from the best, only one of them is weak,
+    and none that would be read before the best."""
     ranked = sorted(quotes, key=lambda quote: (-quote.score, quote.passage, quote.unit))
     if not ranked:
         return []
@@ -112,6 +114,9 @@ def _best(quotes: list[_Quote], most: int, asked: _Asked) -> list[_Quote]:
         quote, new = ranked.pop(at), news[at]
         after = quote.unit - best.unit if quote.passage == best.passage else None
         is_weak = quote.score < STRONG * best.score and after != 1
+        echoes = not new and after is None and quote.score < ALIKE * best.score
+        if chosen and echoes and all(one <= said for one in has.values()):
+            continue
         if (is_weak and (weak or not new or (after is not None and after < 0))) or _within(quote, chosen):
             continue
         chosen = [known for known in chosen if not _within(known, [quote])] + [quote]

@@ -107,3 +107,10 @@ def test_an_answer_without_a_model_quotes_the_right_part_first(everyday):
 )
 def test_what_is_asked_in_other_words_is_quoted(ask, question, said):
     assert said in ask({"kind": "answerable", "text": question, "documents": []}).answer
+
+
+def test_the_first_question_of_the_readme_is_answered_from_one_source(ask):
+    row = {"kind": "answerable", "text": "How many days of annual leave do I get?", "documents": []}
+    answered = ask(row)
+    assert answered.quoted == ["02-annual-leave"]
+    assert "25 days" in answered.answer
