@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.lookups import IContains
 from django.utils import timezone
 
 from answering.models import Conversation, Run
@@ -142,12 +143,12 @@ def asked_by(user: int) -> tuple[list[Conversation], bool]:
 
 def all_of(user: int, *, after: UUID | None = None, text: str = "") -> tuple[list[Conversation], str]:
     """A page of all conversations, also those of programs: the newest, or those that follow `after`; the id to go on
-    from, where there are more. With `text` those that have each of its words in their name or in a question. Answers are
-    not looked at: they may rest on what the user may no longer read."""
-    found = _newest_first(user).alias(name=Unaccented("title"))
+    from, where there are more. With `text` those that have each of its words in their name or in a question. Answers
+    are not looked at: they may rest on what the user may no longer read."""
+    found = _newest_first(user)
     for word in words_of(text):
-        asked = Run.objects.filter(conversation=OuterRef("pk")).alias(asked=Unaccented("question"))
-        found = found.filter(Q(name__icontains=word) | Exists(asked.filter(asked__icontains=word)))
+        asked = Run.objects.filter(IContains(Unaccented("question"), word), conversation=OuterRef("pk"))
+        found = found.filter(Q(IContains(Unaccented("title"), word)) | Exists(asked))
     last = found.filter(pk=after).first() if after else None
     if last is not None:
         at = last.updated_at

@@ -281,7 +281,9 @@ def test_of_many_documents_that_settle_a_listener_hears_the_sum(page):
       new MutationObserver(() => heard.push(live.textContent)).observe(live, {childList: true});
     }""")
     page.locator("#file").set_input_files(texts(*(f"chair {n}" for n in range(12))))
-    expect(page.locator("#rows tr[data-status=ready]").filter(has_text="chair")).to_have_count(12, timeout=60_000)
+    expect(page.locator("#rows tr[data-status=ready]").filter(has_text="chair")).to_have_count(
+        12, timeout=60_000
+    )
     heard = page.evaluate("heard")
     assert 0 < len(heard) < 12
     assert any("documents are ready, 0 failed." in each for each in heard)
