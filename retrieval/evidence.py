@@ -35,6 +35,7 @@ NEAR = (FAR + THRESHOLD) / 2
 """Near a subject of the documents, and no answer."""
 
 SERIES = re.compile(r"\b([^\W\d_]{1,5})[-‑–]?(\d{2,6})\b")
+APART = re.compile(r"\b([^\W\d_]{1,5})\s(\d{2,6})\b")  # one of a series, or any word before a number
 
 PASSAGES = 8  # that count, the best ones
 NEAREST = 4  # of them, that are searched for words close together and in headings
@@ -90,13 +91,12 @@ def lacks_code(question: str, passages: Sequence[Passage]) -> bool:
     asked = {_code(found) for found in SERIES.finditer(question)}
     if not asked:
         return False
-    had = {
-        _code(found)
-        for passage in passages[:PASSAGES]
-        for found in SERIES.finditer(f"{passage.title}\n{passage.heading}\n{passage.text}")
-    }
+    texts = "\n".join(f"{one.title}\n{one.heading}\n{one.text}" for one in passages[:PASSAGES])
+    had = {_code(found) for found in SERIES.finditer(texts)}
+    apart = {_code(found) for found in APART.finditer(texts)}
     return any(
-        code not in had and sum(name == code[0] and len(number) == len(code[1]) for name, number in had) > 1
+        code not in had | apart
+        and sum(name == code[0] and len(number) == len(code[1]) for name, number in had) > 1
         for code in asked
     )
 

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from retrieval.evidence import NEAR, THRESHOLD, answerability
+from retrieval.evidence import NEAR, THRESHOLD, answerability, lacks_code
 from retrieval.passages import Hit, Passage, Ranking
 
 LEAVE = "Employees get 25 days of annual leave a year. Unused days of annual leave lapse in March."
@@ -203,3 +203,9 @@ def test_a_code_of_a_series_that_has_not_that_one_is_only_near(legs, asked, answ
     likely = answerability(asked, [prices], *CASES[legs])
     assert (likely >= THRESHOLD) is answers
     assert likely >= NEAR
+
+
+@pytest.mark.parametrize(("asked", "lacks"), [("are we certified by ISO27001", False), ("ISO27005?", True)])
+def test_a_code_may_be_written_apart(asked, lacks):
+    standards = passage("We are certified by ISO 27001. Clouds are in ISO27017, privacy is in ISO27701.")
+    assert lacks_code(asked, [standards]) is lacks
