@@ -34,7 +34,9 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     elif isinstance(exception, TooManyFilesSent):
         page = {"most_files": settings.DATA_UPLOAD_MAX_NUMBER_FILES}
     if request.path.startswith("/api/") or not request.accepts("text/html"):
-        return HttpResponse(told(code, told_of), content_type="application/json", status=status)
+        body = told(code, told_of)
+        headers = {"Content-Type": "application/json", "Content-Length": str(len(body))}
+        return HttpResponse(body, status=status, headers=headers)
     return render(request, "400.html", page, status=status)
 
 
