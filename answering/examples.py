@@ -124,13 +124,10 @@ def _of(document: UUID, ready_at: datetime, title: str, languages: str) -> tuple
         asked = question(title, part.heading, language) if part.heading else ""
         if asked and len(offered) < SHOWN:
             scores = search.get_scores(query_terms(asked, language)).tolist()
-            found = sorted(map(_scored, parts, scores), key=lambda one: -one.score)[: evidence.PASSAGES]
+            best = sorted(range(len(parts)), key=lambda at: -scores[at])[: evidence.PASSAGES]
+            found = [replace(parts[at], score=scores[at]) for at in best]
             offered |= {asked: None} if answered(asked, part, found) else {}
     return tuple(offered)
-
-
-def _scored(part: Passage, score: float) -> Passage:
-    return replace(part, score=score)
 
 
 def _in_turn(groups: Sequence[Sequence[str]]) -> list[str]:

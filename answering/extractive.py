@@ -12,7 +12,7 @@ from itertools import groupby, pairwise
 from answering.citations import uncited
 from answering.shortening import shortened
 from retrieval.families import family
-from retrieval.lexical.analysis import query_terms, terms
+from retrieval.lexical.analysis import passage_terms, terms
 from retrieval.passages import Passage
 from retrieval.segmentation import is_heading, is_row
 from retrieval.sentences import HEADS, Context, score_sentences
@@ -69,7 +69,7 @@ class _Asked:
         has = set(terms(f"{head}\n{quote.list_head} {quote.text}", language))
         kin = {family(word) for word in has} - {""}
         return frozenset(
-            word for word in query_terms(self.question, language) if word in has or family(word) in kin
+            word for word in passage_terms(self.question, language) if word in has or family(word) in kin
         )
 
 

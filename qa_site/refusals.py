@@ -12,7 +12,7 @@ from django.template.loader import render_to_string
 from django.views.decorators.csrf import requires_csrf_token
 from django.views.defaults import server_error
 
-from qa_site.api_errors import told
+from qa_site.api_errors import MESSAGES, told
 from qa_site.uploads import NoRoomForUpload
 from retrieval.outages import is_outage
 
@@ -22,19 +22,20 @@ AGAIN = 5
 
 @requires_csrf_token
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    status, code, told_of = 400, "bad_request", "The request cannot be read."
+    status, (code, reason) = 400, MESSAGES[400]
     page: dict[str, object] = {}
     if isinstance(exception, NoRoomForUpload):
-        status, code, told_of = 507, "no_room", str(exception)
-        page = {"no_room": told_of}
+        status, code, reason = 507, "no_room", str(exception)
+        page = {"no_room": reason}
     elif isinstance(exception, DisallowedHost):
         name = request.META.get("HTTP_HOST", "")
-        told_of = f"This server is not called {name!r}. ALLOWED_HOSTS lists its names."
+        reason = f"This server is not called {name!r}. ALLOWED_HOSTS lists its names."
         page = {"unknown_host": name}
     elif isinstance(exception, TooManyFilesSent):
-        page = {"most_files": settings.DATA_UPLOAD_MAX_NUMBER_FILES}
+        most = settings.DATA_UPLOAD_MAX_NUMBER_FILES
+        reason, page = f"There are too many files: send at most {most} at once.", {"most_files": most}
     if request.path.startswith("/api/") or not request.accepts("text/html"):
-        body = told(code, told_of)
+        body = told(code, reason)
         headers = {"Content-Type": "application/json", "Content-Length": str(len(body))}
         return HttpResponse(body, status=status, headers=headers)
     return render(request, "400.html", page, status=status)

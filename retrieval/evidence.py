@@ -77,10 +77,11 @@ def answerability(
     rankings are of up to 100 hits."""
     if not passages:
         return 0.0
-    values = features(question, passages, lexical, vector, cosines=cosines)
+    read = _all_read(question, passages, lexical)
+    values = _values(read, lexical, vector, cosines=cosines)
     weights = _meaning(question, lexical) if has_cosines(vector, cosines=cosines) else WORDS
     evidence = sum(w * v for w, v in zip(weights, (1.0, *values), strict=True))
-    evidence += NAMED * is_named(question, passages, lexical)
+    evidence += NAMED * _is_named(passages, read)
     likely = 1 / (1 + math.exp(-evidence))
     return min(likely, NEAR) if lacks_code(question, passages) else likely
 
@@ -105,17 +106,15 @@ def _code(found: re.Match[str]) -> tuple[str, str]:
     return found[1].lower(), found[2]
 
 
-def is_named(question: str, passages: Sequence[Passage], lexical: Ranking | None) -> bool:
+def _is_named(passages: Sequence[Passage], read: Sequence["_Read"]) -> bool:
     """Whether all words of the question are in the title and headings of one of the best passages, with one of the
     headings within its text."""
-    spelt = lexical.spelt if lexical is not None else ()
-    for passage in passages[:NEAREST]:
-        read = _read(question, passage, spelt)
-        if left := read.wanted.difference(read.head):
+    for passage, one in zip(passages[:NEAREST], read, strict=False):
+        if left := one.wanted.difference(one.head):
             language = passage_language(passage.text, passage.languages)
             if any(left.issubset(passage_terms(name, language)) for name in _headings(passage.text)):
                 return True
-        elif read.wanted:
+        elif one.wanted:
             return True
     return False
 
@@ -147,8 +146,12 @@ def features(
     cosines: bool = True,
 ) -> tuple[float, ...]:
     """In the order of the coefficients, without the intercept, each about 0 to 1."""
-    spelt = lexical.spelt if lexical is not None else ()
-    read = [_read(question, passage, spelt) for passage in passages[:PASSAGES]]
+    return _values(_all_read(question, passages, lexical), lexical, vector, cosines=cosines)
+
+
+def _values(
+    read: Sequence["_Read"], lexical: Ranking | None, vector: Ranking | None, *, cosines: bool
+) -> tuple[float, ...]:
     close = max((_closest(one.wanted, one.terms) for one in read[:NEAREST]), default=0)
     shared = (max(map(_share, read), default=0.0), min(close, ENOUGH) / ENOUGH)
     if vector is not None and has_cosines(vector, cosines=cosines):
@@ -165,6 +168,11 @@ class _Read:
     wanted: frozenset[str]
     head: tuple[str, ...]
     terms: tuple[str, ...]
+
+
+def _all_read(question: str, passages: Sequence[Passage], lexical: Ranking | None) -> list[_Read]:
+    spelt = lexical.spelt if lexical is not None else ()
+    return [_read(question, passage, spelt) for passage in passages[:PASSAGES]]
 
 
 def _read(question: str, passage: Passage, spelt: Sequence[tuple[str, str]] = ()) -> _Read:
