@@ -3,9 +3,11 @@
 `clairvoyant` knows each draw before it calls: it picks the faster upstream and makes no extra call.
 Nobody can. `best_reissue` knows the draws as a whole but not the one at hand, as every policy must: it
 calls the first upstream, and the second after a delay with some probability, with no more extra calls
-than it is given. Of all policies that reissue within a budget this family has the best one (Kaler, He,
-Elnikety: Optimal Reissue Policies for Reducing Tail Latency, SPAA 2017); delay and probability are
-chosen in hindsight for the very quantile that is compared."""
+than it is given. Of all policies that reissue within a budget this family has the best one for a quantile
+(Kaler, He, Elnikety: Optimal Reissue Policies for Reducing Tail Latency, SPAA 2017); delay and probability
+are chosen in hindsight. What serves one quantile best is far from it at another, so the oracle is
+`best_of_all`: the one policy that serves all of them best.
+"""
 
 import math
 from collections.abc import Iterator, Sequence
