@@ -1,6 +1,7 @@
 // The library page: uploads by drag and drop, live states of documents, dialogs. Without it the page works as plain
 // forms. What the server tells over the socket is the state of one document; after a gap the page asks for all of them.
 
+import { enhanceSelection, fillDialog } from "./selection.js";
 import { AskSocket } from "./socket.js";
 import { enhanceUpload, LOGGED_OUT } from "./uploads.js";
 
@@ -14,7 +15,10 @@ const TELL_PAUSE = 10000;
 // ---- dialogs: each button opens one, which posts to the address of its row
 document.addEventListener("click", (event) => {
   const opener = event.target.closest("[data-open]");
-  if (opener) openDialog(opener);
+  if (opener) {
+    event.preventDefault(); // those of the selection would be sent, which is what they do without this script
+    openDialog(opener);
+  }
   if (event.target.closest("[data-close]")) event.target.closest("dialog").close();
 });
 
@@ -31,8 +35,10 @@ addEventListener("pageshow", () => {
 function openDialog(opener) {
   const dialog = document.getElementById(opener.dataset.open);
   const row = opener.closest("tr");
-  if (row) {
-    dialog.querySelector("form").action = address(row.dataset.id, opener.dataset.open);
+  dialog.querySelector("[data-several]")?.replaceChildren();
+  if (opener.form?.id === "selection") fillDialog(dialog, opener);
+  else if (row) {
+    dialog.querySelector("form").setAttribute("action", address(row.dataset.id, opener.dataset.open));
     dialog.querySelector("[data-name]").textContent = row.querySelector("[data-link]").textContent;
   }
   dialog.showModal();
@@ -58,7 +64,12 @@ function show(state, listed = !narrowed) {
   const before = row.dataset.status;
   const settled = state.status === "ready" || state.status === "failed";
   const link = row.querySelector("[data-link]");
+  const pick = row.querySelector("[data-pick]");
   row.dataset.status = state.status;
+  if (pick) {
+    pick.value = state.id;
+    row.querySelector("[data-pick-name]").textContent = state.title;
+  }
   link.textContent = state.title;
   if (state.chunks) link.href = state.url;
   row.querySelector("[data-name]").textContent = state.title === state.name ? "" : state.name;
@@ -158,6 +169,7 @@ function showChosen() {
 
 if (section) {
   showChosen();
+  enhanceSelection();
   const form = document.getElementById("upload");
   if (form) enhanceUpload(form, { section, announce, added });
   const socket = new AskSocket("/ws/library/");
