@@ -1,6 +1,7 @@
 from django.contrib import admin
 from django.contrib.auth import views as auth
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 from answering.api import build
 from qa_site import health, ops
@@ -12,6 +13,7 @@ handler400 = "qa_site.refusals.bad_request"
 handler500 = "qa_site.refusals.failed"
 
 urlpatterns = [
+    path("favicon.ico", RedirectView.as_view(url="/static/favicon.svg")),  # a PDF has no head that names it
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", health.metrics, name="metrics"),

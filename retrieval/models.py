@@ -10,6 +10,8 @@ from django.contrib.auth.models import Group
 from django.db import models
 from django.urls import reverse
 
+PDF = "application/pdf"
+
 
 class Collection(models.Model):
     """A set of documents that the same groups may read. Without groups only superusers read it."""
@@ -92,6 +94,11 @@ class Document(models.Model):
     def readable_name(self) -> str:
         """The name of the file whose text is shown: that of a replacement comes with its text."""
         return self.published_name or self.name
+
+    @property
+    def is_pdf(self) -> bool:
+        """Whether the file whose text is shown is a PDF, by its content."""
+        return bool(self.published_hash) and self.media_type == PDF
 
 
 class Chunk(models.Model):

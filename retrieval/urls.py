@@ -16,4 +16,5 @@ urlpatterns = [
     path("library/<uuid:pk>/delete/", views.delete, name="document_delete"),
     path("d/<uuid:pk>/", views.document, name="document"),
     path("d/<uuid:pk>/file", downloads.download, name="document_file"),
+    path("d/<uuid:pk>/pdf", downloads.pdf, name="document_pdf"),
 ]

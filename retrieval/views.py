@@ -265,6 +265,7 @@ def document(request: HttpRequest, pk: UUID) -> HttpResponse:
         "page": page,
         "parts": _parts(list(page)),
         "marked": marked.pk if marked else None,
+        "at": marked.page if marked else None,
         "missing": bool(wanted) and marked is None,
         "section": "library" if permissions.may_add_documents(request.user) else "",
     }

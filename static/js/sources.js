@@ -9,6 +9,12 @@ function marked(parts) {
   return parts.map((part) => (part.marked ? h("mark", {}, unwrapped(part.text)) : unwrapped(part.text)));
 }
 
+// The page of a PDF in the browser's viewer; slides have pages as well, and lead to the passage in the document's text.
+function atPage({ document: id, page, url }) {
+  const to = `/d/${id}/pdf${new URL(url, location.href).search}#page=${page}`;
+  return h("a", { href: to, target: "_blank" }, `page ${page}`, h("span", { class: "visually-hidden" }, " in a new tab"));
+}
+
 export class SourceList {
   // `question` is the id of its heading: each list of a conversation is named after its own. `names`: collection slug ->
   // name. `lit(n, on)` is told when the reader points at a card.
@@ -74,11 +80,7 @@ export class SourceList {
       const text = h("p", { class: "source-text muted" }, "No longer available to you.");
       return h("li", { ...attributes, class: "source gone" }, number, h("div", { class: "source-body" }, text));
     }
-    const where = [
-      this.names.get(passage.collection) || passage.collection,
-      passage.heading,
-      passage.page ? `page ${passage.page}` : "",
-    ].filter(Boolean);
+    const where = [this.names.get(passage.collection) || passage.collection, passage.heading].filter(Boolean).join(" · ");
     return h(
       "li",
       attributes,
@@ -87,7 +89,7 @@ export class SourceList {
         "div",
         { class: "source-body" },
         h("a", { class: "source-title", href: passage.url }, passage.title || "Untitled"),
-        h("p", { class: "source-meta" }, where.join(" · ")),
+        h("p", { class: "source-meta" }, where, passage.page ? [where ? " · " : "", atPage(passage)] : null),
         this.text(passage),
         passage.changed ? h("p", { class: "source-note" }, "The document has changed since.") : null,
       ),

@@ -11,11 +11,13 @@ from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from answering import tokens
 from retrieval import library
 from retrieval.ingestion import indexing
-from retrieval.models import Collection, Document
+from retrieval.models import Chunk, Collection, Document
 from tests.integration.library.conftest import FakeEmbedder
+from tests.unit.ingestion import samples
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TEXT = "# Leave\n\nYou get 25 days of annual leave.\n"
+PAPER = samples.pdf([["# Leave", "You get 25 days of annual leave."], ["# Pay", "You are paid each month."]])
 EVERYONE = ("superuser", "librarian", "member", "stranger")
 
 
@@ -286,6 +288,53 @@ def test_an_original_is_never_a_page_of_ours(cast, as_user, document):
     assert response["Content-Type"] == "application/octet-stream"
     assert response["X-Content-Type-Options"] == "nosniff"
     assert "sandbox" in response["Content-Security-Policy"]
+
+
+def test_a_pdf_is_shown_by_those_with_access_and_anything_else_as_text(cast, as_user, client, add):
+    paper = add(PAPER, "leave.pdf")
+    path = f"/d/{paper.pk}/pdf"
+    assert pages(cast, as_user, path) == {"superuser": 200, "librarian": 200, "member": 200, "stranger": 404}
+    assert client.get(f"{path}?chunk=7")["Location"] == f"/accounts/login/?next={path}%3Fchunk%3D7"
+    shown = as_user(cast.member).get(path, headers={"Range": "bytes=0-3"})
+    assert (shown.status_code, body(shown)) == (206, b"%PDF")
+    assert shown["Content-Type"] == "application/pdf"
+    assert shown["Content-Disposition"] == 'inline; filename="leave.pdf"'
+    assert shown["X-Content-Type-Options"] == "nosniff"
+    assert "default-src 'none'" in shown["Content-Security-Policy"]
+    assert as_user(cast.member).get(path, headers={"Range": "bytes=900000-"}).status_code == 416
+    download = as_user(cast.member).get(f"/d/{paper.pk}/file")
+    assert (body(download)[:4], download["Content-Type"]) == (b"%PDF", "application/octet-stream")
+    assert download["Content-Disposition"].startswith("attachment")
+
+
+@pytest.mark.parametrize("text", [TEXT, "<html><script>alert(1)</script><p>You get 25 days.</p>", "  "])
+def test_what_only_calls_itself_a_pdf_is_not_shown_as_one(cast, as_user, add, text):
+    other = add(text, "leave.pdf")
+    response = as_user(cast.member).get(f"/d/{other.pk}/pdf?chunk=7")
+    assert response["Location"] == f"/d/{other.pk}/?chunk=7"
+    assert "Open the PDF" not in as_user(cast.member).get(f"/d/{other.pk}/").text
+
+
+def test_a_replacement_is_shown_as_a_pdf_once_it_is_what_is_found(cast, as_user, add, document):
+    def status() -> int:
+        return as_user(cast.member).get(f"/d/{document.pk}/pdf").status_code
+
+    library.replace(document, "leave.pdf", [PAPER])
+    assert status() == 302
+    indexing.index_document(document.pk, embedder=FakeEmbedder())
+    assert status() == 200
+    library.replace(document, "leave.md", [TEXT.encode()])
+    assert status() == 200
+    indexing.index_document(document.pk, embedder=FakeEmbedder())
+    assert status() == 302
+
+
+def test_the_page_of_a_pdf_leads_to_the_page_of_a_passage(cast, as_user, add):
+    paper = add(PAPER, "leave.pdf")
+    chunk = Chunk.objects.filter(document=paper, page__isnull=False).last()
+    page = as_user(cast.member).get(f"/d/{paper.pk}/?chunk={chunk.pk}").text
+    assert f'href="/d/{paper.pk}/pdf#page={chunk.page}"' in page
+    assert f"Open the PDF at page {chunk.page}" in page
 
 
 def test_a_stranger_without_login_is_sent_to_log_in(document, client):
