@@ -47,10 +47,14 @@ NOTHING = AccessScope(frozenset())
 
 
 def narrowed(rows: Iterable[tuple[int, str]], slugs: Iterable[str] | None) -> AccessScope:
-    """The scope of `rows` (id, slug), kept to `slugs` where given. Unknown and unreadable slugs are alike:
-    ignored."""
-    wanted = None if slugs is None else frozenset(slugs)
-    return AccessScope(frozenset(pk for pk, slug in rows if wanted is None or slug in wanted))
+    """The scope of `rows` (id, slug), kept to `slugs` where given, in whatever case: as `library.named` finds them.
+    Unknown and unreadable slugs are alike: ignored."""
+    if slugs is None:
+        return AccessScope(frozenset(pk for pk, _ in rows))
+    readable, wanted = dict(rows), frozenset(slugs)
+    others = {slug.lower() for slug in wanted.difference(readable.values())}
+    kept = (pk for pk, slug in readable.items() if slug in wanted or slug.lower() in others)
+    return AccessScope(frozenset(kept))
 
 
 def scope_for(user: "User | AnonymousUser", slugs: Iterable[str] | None = None) -> AccessScope:

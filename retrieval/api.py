@@ -142,8 +142,8 @@ def _collection(user: User, slug: str) -> Collection:
     if found is not None:
         return found
     if permissions.may_create_collections(user) and library.named(Collection.objects.all(), slug) is None:
-        if library.is_slug(slug):
-            return library.create_collection(user, slug)
+        if library.is_slug(slug.lower()):
+            return library.create_collection(user, slug.lower())
         raise HttpError(404, f"No collection has this name, and none can: {library.NAMED}.")
     raise HttpError(404, "There is no such collection that you may add to.")
 

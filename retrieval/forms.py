@@ -12,9 +12,23 @@ from retrieval.lexical.stopwords import LANGUAGES
 from retrieval.models import Collection
 
 if TYPE_CHECKING:
-    CollectionField = forms.ModelChoiceField[Collection]
+    CollectionFieldBase = forms.ModelChoiceField[Collection]
 else:
-    CollectionField = forms.ModelChoiceField
+    CollectionFieldBase = forms.ModelChoiceField
+
+
+class CollectionField(CollectionFieldBase):
+    """A collection by its slug, of those that the form allows."""
+
+    def to_python(self, value: Any) -> Collection | None:
+        if value in self.empty_values:
+            return None
+        queryset = self.queryset
+        found = None if queryset is None else library.named(queryset, str(value))
+        if found is None:
+            message = self.error_messages["invalid_choice"]
+            raise forms.ValidationError(message, "invalid_choice", {"value": value})
+        return found
 
 
 class ManyFiles(forms.ClearableFileInput):
@@ -91,7 +105,7 @@ class CollectionForm(forms.Form):
         slug = library.slug_of(name)
         if not slug:
             raise forms.ValidationError("The name needs a letter or a digit.")
-        if Collection.objects.filter(slug=slug).exists():
+        if library.named(Collection.objects.all(), slug) is not None:
             raise forms.ValidationError("This name is taken.")
         return name
 
@@ -104,3 +118,9 @@ class CollectionAdminForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Collection
         fields = ("name", "slug", "groups", "languages")
+
+    def clean_slug(self) -> str:
+        slug: str = self.cleaned_data["slug"]
+        if Collection.objects.filter(slug__iexact=slug).exclude(pk=self.instance.pk).exists():
+            raise forms.ValidationError("This name is taken, be it in another case.")
+        return slug

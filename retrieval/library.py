@@ -123,6 +123,9 @@ def create_collection(
     languages: Sequence[str] = (),
 ) -> Collection:
     """A collection, or the one of this slug if there is one. Without groups superusers alone read it."""
+    there = named(Collection.objects.all(), slug)
+    if there is not None:
+        return there
     made, created = Collection.objects.get_or_create(
         slug=slug,
         defaults={
@@ -147,8 +150,11 @@ def remove_collection(collection: Collection) -> None:
 
 
 def named(collections: QuerySet[Collection], slug: str) -> Collection | None:
-    """That of the slug, which may be whatever somebody sent: Postgres takes no null character."""
-    return None if "\0" in slug else collections.filter(slug=slug).first()
+    """That of the slug, in whatever case: no two have the same letters, but for those that were there before this was
+    so, of which the very one is meant. The slug may be whatever somebody sent: Postgres takes no null character."""
+    if "\0" in slug:
+        return None
+    return collections.filter(slug=slug).first() or collections.filter(slug__iexact=slug).first()
 
 
 NAMED = "use a-z, 0-9, - and _"

@@ -61,7 +61,8 @@ def library(request: HttpRequest) -> HttpResponse:
     user = _user(request)
     collections = _collections(user)
     slug = request.GET.get("collection", "")
-    chosen = next((each for each in collections if each.slug == slug), None)
+    named = keeping.named(Collection.objects.filter(pk__in=[each.pk for each in collections]), slug)
+    chosen = next((each for each in collections if each == named), None)
     if slug and chosen is None:
         raise Http404
     chosen = chosen or (collections[0] if collections else None)

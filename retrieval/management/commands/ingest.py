@@ -34,9 +34,11 @@ class Command(BaseCommand):
         for text in paths:
             if not text or not Path(text).exists():  # as a path, an empty one is the folder one stands in
                 raise CommandError(f"{text or repr(text)}: there is no such file or folder.")
-        if not library.is_slug(collection):
-            raise CommandError(f"{collection!r} cannot be a collection's name: {library.NAMED}.")
-        target = library.create_collection(None, collection)
+        target = library.named(Collection.objects.all(), collection)
+        if target is None:
+            if not library.is_slug(collection.lower()):
+                raise CommandError(f"{collection!r} cannot be a collection's name: {library.NAMED}.")
+            target = library.create_collection(None, collection.lower())
         closed: list[str] = []
         with Progress(
             TextColumn("{task.description}"),
@@ -68,7 +70,7 @@ class Command(BaseCommand):
         for line in [*closed, *(f"{name}: {reason}" for name, reason in failures)]:
             self.stderr.write(line)
         state = "are searchable in" if wait or alone else "were added to"
-        self.stdout.write(f"{named - len(failures)} of {named} files {state} {collection}.")
+        self.stdout.write(f"{named - len(failures)} of {named} files {state} {target.slug}.")
         if failures or closed:
             raise SystemExit(1)
 
