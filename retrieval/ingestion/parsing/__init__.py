@@ -9,6 +9,7 @@ from pathlib import PurePath
 
 from retrieval.errors import DocumentDamaged, DocumentEmpty, DocumentError, DocumentTooLarge, ParserLimit
 from retrieval.ingestion.blocks import Limits, ParsedDocument, megabytes, one_line
+from retrieval.ingestion.parsing.archive import is_zipped, straightened
 from retrieval.ingestion.parsing.detection import Kind, detect, is_html, refuse_mail
 from retrieval.ingestion.parsing.docx import parse_docx
 from retrieval.ingestion.parsing.encodings import decode
@@ -55,6 +56,8 @@ def parse(data: bytes, name: str, limits: Limits = DEFAULTS) -> ParsedDocument:
 
 
 def _parse(data: bytes, name: str, limits: Limits) -> ParsedDocument:
+    if is_zipped(data):
+        data = straightened(data, limits)
     kind = detect(data, limits)
     match kind:
         case Kind.PDF:

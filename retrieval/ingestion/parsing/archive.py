@@ -2,14 +2,18 @@
 is read."""
 
 import io
+import re
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from retrieval.errors import DocumentDamaged, DocumentEncrypted, DocumentTooLarge
 from retrieval.ingestion.blocks import Limits, megabytes
 
 _ENCRYPTED = 0x1
+_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
+_FIRST = ("mimetype", "META-INF/container.xml", "[Content_Types].xml")  # what is at the top of such files
+_OF_SYSTEMS = re.compile(r"(?:^|/)(?:__MACOSX/.*|\.DS_Store|Thumbs\.db|desktop\.ini|)$")
 
 
 class Archive:
@@ -55,6 +59,31 @@ class Archive:
         for name in self._zip.namelist():
             self.read(name)
         self._left = self._limit
+
+
+def is_zipped(data: bytes) -> bool:
+    return data.startswith(_MAGIC)
+
+
+def straightened(data: bytes, limits: Limits) -> bytes:
+    """The same file as programs read it, where somebody's tools have packed it otherwise: with the names written as on
+    Windows, or the folder into which it had been unpacked instead of what is in that."""
+    archive = Archive(data, limits)
+    names = {name.replace("\\", "/").removeprefix("./"): name for name in sorted(archive.names, reverse=True)}
+    names = {name: packed for name, packed in names.items() if not _OF_SYSTEMS.search(name)}
+    folder = _folder(names)
+    if not folder and archive.names.issuperset(names):
+        return data
+    return zipped({name.removeprefix(folder): archive.read(packed) for name, packed in names.items()})
+
+
+def _folder(names: Collection[str]) -> str:
+    """That in which all of a file lies, with its slash; empty where there is none."""
+    if any(first in names for first in _FIRST):
+        return ""
+    folders = [name.removesuffix(first) for name in names for first in _FIRST if name.endswith(f"/{first}")]
+    folder = min(folders, key=len, default="")
+    return folder if all(name.startswith(folder) for name in names) else ""
 
 
 def zipped(members: Mapping[str, bytes]) -> bytes:

@@ -5,7 +5,7 @@ from enum import Enum
 
 from retrieval.errors import DocumentEncrypted, DocumentUnsupported
 from retrieval.ingestion.blocks import Limits
-from retrieval.ingestion.parsing.archive import Archive
+from retrieval.ingestion.parsing.archive import Archive, is_zipped
 from retrieval.ingestion.parsing.openxml import document_of
 
 _OPENXML = "application/vnd.openxmlformats-officedocument."
@@ -78,7 +78,7 @@ def detect(data: bytes, limits: Limits) -> Kind:
     """Raises DocumentUnsupported for what is known and not read, DocumentEncrypted and DocumentDamaged."""
     if b"%PDF-" in data[:1024]:
         return Kind.PDF
-    if data.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+    if is_zipped(data):
         return _zipped(Archive(data, limits))
     if data.startswith(_OLE):
         raise _old_office(data)

@@ -23,13 +23,15 @@ def parse_epub(data: bytes, limits: Limits) -> ParsedDocument:
     archive = Archive(data, limits)
     locked = _locked(archive)
     container = parse_xml(archive.read("META-INF/container.xml"))
-    package_name = next(container.iter(f"{_CONTAINER}rootfile"), etree.Element("x")).get("full-path", "")
+    package_name = _path(
+        next(container.iter(f"{_CONTAINER}rootfile"), etree.Element("x")).get("full-path", "")
+    )
     package = parse_xml(archive.read(package_name))
     folder = posixpath.dirname(package_name)
     places = {item.get("id"): item.get("href", "") for item in package.iter(f"{_OPF}item")}
     blocks: list[Block] = []
     for reference in package.iter(f"{_OPF}itemref"):
-        place = urllib.parse.unquote(places.get(reference.get("idref"), ""))
+        place = _path(urllib.parse.unquote(places.get(reference.get("idref"), "")))
         name = posixpath.normpath(posixpath.join(folder, place))
         if name in locked:
             raise DocumentEncrypted("The book is protected against copying and cannot be read.")
@@ -44,4 +46,9 @@ def _locked(archive: Archive) -> set[str]:
     if _ENCRYPTION not in archive.names:
         return set()
     references = parse_xml(archive.read(_ENCRYPTION)).iter("{*}CipherReference")
-    return {posixpath.normpath(urllib.parse.unquote(one.get("URI", ""))) for one in references}
+    return {posixpath.normpath(_path(urllib.parse.unquote(one.get("URI", "")))) for one in references}
+
+
+def _path(written: str) -> str:
+    """As the archive has it; some write it as Windows does."""
+    return written.replace("\\", "/")
