@@ -18,7 +18,7 @@ from answering import tokens
 from answering.asking import read_ask
 from answering.consumers import AskConsumer
 from answering.errors import NotFound, QuotaExceeded
-from answering.models import Conversation, Run
+from answering.models import Conversation, Profile, Run
 from answering.stages import Question
 from answering.store import RunStore
 from answering.upstream import SimulatedUpstream
@@ -602,10 +602,25 @@ async def test_older_turns_are_told_by_their_gists_and_only_while_readable(cast,
         question = Question("11111111-1111-4111-8111-111111111111", cast.member.pk, "?", conversation, scope)
         readable = await built.store.history(question)
         unreadable = await built.store.history(replace(question, scope=NOTHING))
+        of_another = await built.store.history(replace(question, user=cast.director.pk))
     assert [bool(gist) for gist in gists] == [True, True, False, False, False, False]
     assert [turn.question for turn in readable.turns] == asked[2:]
     assert readable.summary.splitlines() == gists[:2]
     assert (unreadable.turns, unreadable.summary) == ((), "")
+    assert (of_another.turns, of_another.summary) == ((), "")
+
+
+async def test_a_profile_is_told_of_its_asker_alone(cast, settings, tmp_path):
+    said = {cast.member: "Nurse", cast.director: "Director", cast.stranger: ""}
+    for user in (cast.member, cast.director):
+        await Profile.objects.acreate(user=user, role=said[user])
+    async with process(settings, tmp_path) as built:
+        for user, role in said.items():
+            ask = an_ask(user)
+            begun = await built.store.begin(ask)
+            question = Question(ask.run, user.pk, ask.text, begun.conversation, begun.scope)
+            history = await built.store.history(question)
+            assert (begun.profile, history.profile) == (role, role)
 
 
 async def test_what_waits_for_the_worker_is_measured(cast, settings, tmp_path):
