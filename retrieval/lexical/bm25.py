@@ -83,7 +83,7 @@ class BM25Index:
         hits: list[Hit] = []
         said, foreign = asked_in(query, tuple(snapshots))
         weights = Weights(query, {language: one.counts for language, one in snapshots.items()})
-        if scope and k > 0:
+        if k > 0:
             for language, snapshot in snapshots.items():
                 terms = query_terms(said[language], language)
                 rarest = sorted(terms, key=lambda term: -snapshot.bm25.idf.get(term, 0.0))[:MOST_TERMS]
