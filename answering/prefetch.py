@@ -212,8 +212,7 @@ class Prefetch:
 
     async def _previous(self, history: "asyncio.Task[History]") -> tuple[int, ...]:
         """What the last answer was given from, where this question may follow it up."""
-        said = await asyncio.shield(history)
-        return said.chunks[:EACH] if said.turns else ()
+        return (await asyncio.shield(history)).chunks[:EACH]
 
     @staticmethod
     async def _similar(

@@ -234,6 +234,23 @@ async def test_passages_are_loaded_within_the_scope_alone(library, pool):
     assert passage.url.endswith(f"?chunk={readable}")
 
 
+async def test_chunks_are_counted_within_the_scope_alone(library, pool):
+    mine, theirs = library.collection("mine"), library.collection("theirs")
+    (readable,), (secret,) = library.add(mine, 1), library.add(theirs, 1)
+    assert await passages.present(pool, [readable, secret, 12345], scope(mine), 5) == 1
+
+
+async def test_a_passage_read_along_goes_by_where_its_chunk_is(library, pool):
+    """Though its vector is still where it was."""
+    mine, theirs = library.collection("mine"), library.collection("theirs")
+    (readable,), (moved,) = library.add(mine, 1), library.add(mine, 1)
+    library.execute("SET session_replication_role = replica")  # no trigger takes its vector along
+    library.execute("UPDATE retrieval_chunk SET collection_id = %s WHERE id = %s", theirs.pk, moved)
+    index = VectorIndex(pool, model=library.model, dimensions=library.dimensions, read=5)
+    found = await index.search(library.vectors[moved], scope(mine), 5, timeout=5)
+    assert [passage.chunk for passage in found.passages] == [readable]
+
+
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_search_equals_the_exact_one_whatever_the_scope_and_the_copies(
