@@ -2,10 +2,18 @@
 
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
+from django.test import Client
+from django.utils import timezone
 
 
 def log_out(user):
+    """Here, and in again elsewhere."""
     Session.objects.all().delete()
+    Client().force_login(user)
+
+
+def expire(user):
+    Session.objects.update(expire_date=timezone.now())
 
 
 def switch_off(user):
@@ -21,4 +29,4 @@ def delete(user):
     User.objects.filter(pk=user.pk).delete()
 
 
-LOGGED_OUT = (log_out, switch_off, change_password, delete)
+LOGGED_OUT = (log_out, expire, switch_off, change_password, delete)

@@ -274,6 +274,32 @@ async def test_another_process_serves_and_stops_a_run(cast, settings, tmp_path):
     assert rest[-1]["finish"] == "stopped"
 
 
+async def test_nobody_follows_or_stops_a_run_of_another(cast, settings, tmp_path):
+    slow = SimulatedUpstream(first_token="fixed:500", token_gap="fixed:1", tokens=5)
+    async with slow, process(settings, tmp_path, slow) as here:
+        there = await build()
+        try:
+            ask = an_ask(cast.member)
+            begun = await here.ask(ask)
+            for runs in (here.runs, there.runs):
+                for act in (runs.follow, runs.stop):
+                    with pytest.raises(NotFound):
+                        await act(ask.run, cast.director.pk)
+            here.runs.stop_here(ask.run, cast.director.pk)  # as another process would have it stopped
+            frames = [frame async for frame in begun]
+        finally:
+            await there.aclose()
+    assert frames[-1]["finish"] == "complete"
+
+
+async def test_nobody_asks_in_a_conversation_of_another(cast, settings, tmp_path):
+    async with process(settings, tmp_path) as built:
+        frames = await frames_of(built, an_ask(cast.member))
+        with pytest.raises(NotFound):
+            await built.ask(an_ask(cast.director, conversation=frames[0]["conversation"]))
+    assert (await sync_to_async(Run.objects.count)()) == 1
+
+
 async def test_a_reader_elsewhere_gets_the_whole_answer_though_redis_goes_away(cast, settings, tmp_path):
     socket, real = tmp_path / "redis.sock", settings.REDIS_URL
     socket.symlink_to(real.removeprefix("unix://").partition("?")[0])
