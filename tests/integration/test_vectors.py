@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from answering.evidence import Chooser
 from qa_site import places
 from retrieval import database, partitions, passages
 from retrieval.access import AccessScope
@@ -238,6 +239,17 @@ async def test_chunks_are_counted_within_the_scope_alone(library, pool):
     mine, theirs = library.collection("mine"), library.collection("theirs")
     (readable,), (secret,) = library.add(mine, 1), library.add(theirs, 1)
     assert await passages.present(pool, [readable, secret, 12345], scope(mine), 5) == 1
+
+
+async def test_sources_are_chosen_within_the_scope_alone(library, pool):
+    """Whatever the searches say; and those of a run that is taken over by what its asker may read by then."""
+    mine, theirs = library.collection("mine"), library.collection("theirs")
+    (readable,), (secret,) = library.add(mine, 1), library.add(theirs, 1)
+    words = passages.Ranking("lexical", (passages.Hit(secret, 2.0), passages.Hit(readable, 1.0)))
+    chooser = Chooser(pool)
+    found = await chooser.choose("text", scope(mine), words, None, timeout=5)
+    again = await chooser.again([secret, readable], scope(mine), timeout=5)
+    assert [[one.chunk for one in some] for some in (found.passages, again)] == [[readable], [readable]]
 
 
 async def test_a_passage_read_along_goes_by_where_its_chunk_is(library, pool):

@@ -186,6 +186,26 @@ def test_the_library_shows_only_collections_of_the_librarian(cast, as_user, docu
     assert as_user(cast.librarian).get("/library/?collection=board").status_code == 404
 
 
+def test_a_librarian_sees_only_their_own_where_they_may_not_read(cast, as_user, add, board):
+    mine = add(TEXT, to=board, by=cast.librarian)
+    add("# Merger\n\nWe buy it.\n", "merger.md", to=board)
+    client = as_user(cast.librarian)
+    context = client.get("/library/?collection=board").context
+    assert [document.pk for document in context["page"]] == [mine.pk]
+    assert [each.counted for each in context["collections"] if each.slug == "board"] == [1]
+    told = client.get("/library/states/?collection=board").json()
+    assert [document["id"] for document in told["documents"]] == [str(mine.pk)]
+    assert {"slug": "board", "documents": 1, "failed": 0} in told["collections"]
+
+
+def test_who_may_only_add_documents_makes_no_collections(cast, as_user, api):
+    cast.member.user_permissions.add(Permission.objects.get(codename="add_document"))
+    made = as_user(cast.member).post("/library/collections/", {"name": "Rules"})
+    sent = api("member", "post", "/api/v1/documents", file=upload(), collection="rules")
+    assert (made.status_code, sent[0]) == (403, 404)
+    assert not Collection.objects.filter(slug="rules").exists()
+
+
 def test_a_document_is_read_by_those_with_access(cast, as_user, document):
     found = pages(cast, as_user, f"/d/{document.pk}/")
     assert found == {"superuser": 200, "librarian": 200, "member": 200, "stranger": 404}
@@ -501,6 +521,11 @@ def test_a_librarian_says_what_languages_a_new_collection_is_in(cast, as_user):
     assert Collection.objects.get(slug="regeln").languages == ["de", "fr"]
     client.post("/library/collections/", {"name": "Unknown", "languages": ["xx"]})
     assert not Collection.objects.filter(slug="unknown").exists()
+
+
+def test_a_collection_that_is_made_twice_keeps_its_readers(cast, people, board):
+    assert library.create_collection(cast.librarian, "board", groups=[people.groups.get()]) == board
+    assert not board.groups.exists()
 
 
 def test_an_administrator_chooses_languages_that_are_known(cast, as_user, people):

@@ -2,7 +2,9 @@
 
 import asyncio
 import itertools
+from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 from prometheus_client import REGISTRY
@@ -12,6 +14,7 @@ from answering.engine import Engine
 from answering.errors import AllUpstreamsFailed, FirstTokenTimeout, Shed
 from answering.runlog import RunLog
 from answering.runs import LiveRun
+from retrieval.access import AccessScope
 from tests.clock import autojump
 from tests.fake_parts import HANG, REFUSED, RUN, Played, Script, make_parts, play, question
 
@@ -50,6 +53,29 @@ async def test_searches_intent_and_conversation_start_together() -> None:
     await play(script)
     began = [script.started[name] for name in ("lexical", "embed", "intent", "history")]
     assert max(began) - min(began) < 0.005
+
+
+@autojump
+async def test_whatever_is_searched_or_read_is_of_the_askers_scope() -> None:
+    parts, scripted = make_parts(Script(rerank=0.01))
+    scopes = {}
+
+    def noted(name, work):
+        async def call(*arguments, **named):
+            scopes[name] = next(one for one in arguments if isinstance(one, AccessScope))
+            return await work(*arguments, **named)
+
+        return call
+
+    parts = replace(
+        parts,
+        lexical=SimpleNamespace(search=noted("lexical", scripted.lexical)),
+        vectors=SimpleNamespace(search=noted("vector", scripted.vector)),
+        chooser=SimpleNamespace(choose=noted("passages", scripted.choose)),
+        reranker=SimpleNamespace(rerank=noted("rerank", scripted.rerank)),
+    )
+    await play(Script(), engine=Engine(parts))
+    assert scopes == dict.fromkeys(("lexical", "vector", "passages", "rerank"), question().scope)
 
 
 @autojump
