@@ -22,13 +22,12 @@ class Recognised:
     lines: dict[int, list[str]]
     unread: list[int]
 
-    def note(self, pages: int) -> str:
-        """What an administrator should know of a document of so many pages; empty where nothing was recognised."""
+    def note(self, pages: int, kind: str = "scans") -> str:
+        """What an administrator should know of a document of so many pages; empty where nothing was recognised. `kind`
+        says what the pages are."""
         if not self.lines:
             return ""
-        told = (
-            f"{len(self.lines):,} of {pages:,} pages are scans: their text was recognised and may have slips."
-        )
+        told = f"{len(self.lines):,} of {pages:,} pages are {kind}: their text was recognised and may have slips."
         if not self.unread:
             return told
         return (

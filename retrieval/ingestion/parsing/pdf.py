@@ -27,9 +27,15 @@ from retrieval.ingestion.parsing.pdf_lines import lines_of
 from retrieval.ingestion.parsing.pdf_repeats import without_repeats
 from retrieval.ingestion.parsing.pdf_tables import continued
 from retrieval.ingestion.parsing.pdf_tags import Tags
+from retrieval.ingestion.parsing.pdf_unmapped import Unmapped
 from retrieval.ingestion.parsing.pdf_words import Words, words_of
 
 SCANNED = "No text was found: scanned? Run it through text recognition (OCR) first."
+UNMAPPED = (
+    "The fonts of this PDF do not say which letters they show, so its text cannot be read."
+    " Run it through text recognition (OCR), or make it anew from its source."
+)
+SHAPES = "scans, or in fonts that do not say which letters they show"
 _DEEPEST = 6  # level of a heading: of many sizes, the largest are those of a cover
 _HYPHENS = ("\ufffe", "\x02", "\xad", "-", "‐")
 _BULLET = re.compile(
@@ -58,35 +64,45 @@ def _parse(document: pypdfium2.PdfDocument, limits: Limits) -> ParsedDocument:
     if count > limits.pages:
         raise DocumentTooLarge(f"The PDF has {count:,} pages, over the limit of {limits.pages:,}.")
     pages: list[list[Line]] = []
-    characters, tags = 0, Tags()
+    characters, tags, unmapped = 0, Tags(), set[int]()
     for number in range(1, count + 1):
-        pages.append(lines_of(document, number, tags))
+        try:
+            pages.append(lines_of(document, number, tags))
+        except Unmapped:
+            pages.append([])
+            unmapped.add(number)
         characters += sum(len(line.text) for line in pages[-1])
         if characters > limits.characters:
             raise DocumentTooLarge(f"The PDF has more than {limits.characters:,} characters of text.")
-    without, warnings = _recognised(document, pages, limits)
+    without, warnings = _recognised(document, pages, limits, SHAPES if unmapped else "scans")
+    illegible = unmapped.intersection(without)
+    if illegible and len(without) == count:
+        raise DocumentEmpty(UNMAPPED)
     if len(without) == count:
         raise DocumentEmpty(f"None of the {count:,} pages has text. {SCANNED}" if count > 1 else SCANNED)
     blocks = tuple(_blocks(continued(without_repeats(pages))))
     if not any(char.isalnum() for block in blocks for char in block.text):
         raise DocumentEmpty(SCANNED)
-    if without:
-        warnings += (f"{len(without):,} of {count:,} pages have no text: scanned or empty.",)
+    if empty := len(without) - len(illegible):
+        warnings += (f"{empty:,} of {count:,} pages have no text: scanned or empty.",)
+    if illegible:
+        told = "cannot be read: their fonts do not say which letters they show."
+        warnings += (f"{len(illegible):,} of {count:,} pages {told}",)
     return ParsedDocument(_title(document, blocks), blocks, "application/pdf", count, warnings)
 
 
 def _recognised(
-    document: pypdfium2.PdfDocument, pages: list[list[Line]], limits: Limits
+    document: pypdfium2.PdfDocument, pages: list[list[Line]], limits: Limits, kind: str
 ) -> tuple[list[int], tuple[str, ...]]:
-    """Fills in the text of scanned pages where it can be recognised; gives the pages (from 1) that have none, and what
-    an administrator should know."""
+    """Fills in the text of pages without any where it can be recognised; gives the pages (from 1) that have none, and
+    what an administrator should know. `kind` says what these pages are."""
     without = [number for number, lines in enumerate(pages, 1) if not lines]
     if not (without and ocr.available()):
         return without, ()
     read = ocr.recognise(document, without, seconds=limits.ocr_seconds, languages=limits.ocr_languages)
     for number, lines in read.lines.items():
         pages[number - 1] = [Line(number, text, 0) for text in lines]
-    note = read.note(len(pages))
+    note = read.note(len(pages), kind)
     return [number for number in without if number not in read.lines], (note,) if note else ()
 
 

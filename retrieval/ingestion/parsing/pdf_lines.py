@@ -25,6 +25,7 @@ from retrieval.ingestion.parsing.pdf_short_rows import in_columns as in_full_row
 from retrieval.ingestion.parsing.pdf_spaced import in_rows
 from retrieval.ingestion.parsing.pdf_tables import Cell, Table, tables_of, with_tables, words_in
 from retrieval.ingestion.parsing.pdf_tags import Tagged, Tags
+from retrieval.ingestion.parsing.pdf_unmapped import check
 
 _BOLD = re.compile(rb"bold|black|heavy|-demi|demi\b|CMBX", re.IGNORECASE)
 _SAMPLE = 10  # characters
@@ -33,7 +34,7 @@ _FILLED_IN = {pdfium.FPDF_ANNOT_WIDGET, pdfium.FPDF_ANNOT_FREETEXT, pdfium.FPDF_
 
 
 def lines_of(document: pypdfium2.PdfDocument, number: int, tags: Tags) -> list[Line]:
-    """A page's lines; a page that is broken has none."""
+    """A page's lines; a page that is broken has none. Raises Unmapped."""
     try:
         with closing(document[number - 1]) as page:
             tagged = tags.of(page)
@@ -49,6 +50,7 @@ def lines_of(document: pypdfium2.PdfDocument, number: int, tags: Tags) -> list[L
 
 def _printed(page: pypdfium2.PdfPage, number: int, tagged: Tagged) -> list[Line]:
     text_page, headings = page.get_textpage(), tagged.headings
+    check(text_page)
     found: list[Line] = []
     place = 0
     text, tables = _tables(page, text_page, tagged.cells)

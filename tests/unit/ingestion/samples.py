@@ -102,6 +102,10 @@ def pdf(pages: list[list[str]], size: int = 12) -> bytes:
         len(kids),
         b" ".join(b"%d 0 R" % kid for kid in kids),
     )
+    return _pdf_of(objects)
+
+
+def _pdf_of(objects: list[bytes]) -> bytes:
     out = io.BytesIO(b"")
     out.write(b"%PDF-1.4\n")
     offsets = []
@@ -113,6 +117,42 @@ def pdf(pages: list[list[str]], size: int = 12) -> bytes:
     out.write(b"".join(b"%010d 00000 n \n" % offset for offset in offsets))
     out.write(b"trailer << /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF" % (len(objects) + 1, start))
     return out.getvalue()
+
+
+def unmapped(pages: list[list[str]], *, as_letters: bool = False) -> bytes:
+    """The same in a font whose shapes have numbers and no letters, each drawn as it should be. `as_letters`: these
+    numbers are those of letters all the same."""
+    used = dict.fromkeys("".join(line for lines in pages for line in lines))
+    codes = {letter: ord(letter) if as_letters else 33 + place for place, letter in enumerate(used)}
+    shapes = {f"g{code}": letter for letter, code in codes.items()}
+    drawn = "/Resources << /Font << /H << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >> >>"
+    objects = ["<< /Type /Catalog /Pages 2 0 R >>", "", ""]
+    procs = []
+    for name, letter in shapes.items():
+        stream = f"600 0 d0 BT /H 1000 Tf ({letter}) Tj ET"
+        objects.append(f"<< /Length {len(stream)} >>\nstream\n{stream}\nendstream")
+        procs.append(f"/{name} {len(objects)} 0 R")
+    objects[2] = (
+        f"<< /Type /Font /Subtype /Type3 /FontBBox [0 -300 1000 1000] /FontMatrix [0.001 0 0 0.001 0 0] {drawn}"
+        f" /CharProcs << {' '.join(procs)} >> /FirstChar 32 /LastChar 255"
+        f" /Widths [{'600 ' * 224}] /Encoding << /Type /Encoding /Differences ["
+        f" {' '.join(f'{code} /g{code}' for code in codes.values())}] >> >>"
+    )
+    kids = []
+    for lines in pages:
+        written = "".join(
+            f"1 0 0 1 60 {780 - 30 * row} Tm <{''.join(f'{codes[c]:02x}' for c in line)}> Tj\n"
+            for row, line in enumerate(lines)
+        )
+        stream = f"BT\n/F1 20 Tf\n{written}ET"
+        objects.append(f"<< /Length {len(stream)} >>\nstream\n{stream}\nendstream")
+        objects.append(
+            "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 842 842] /Resources << /Font << /F1 3 0 R >> >>"
+            f" /Contents {len(objects)} 0 R >>"
+        )
+        kids.append(f"{len(objects)} 0 R")
+    objects[1] = f"<< /Type /Pages /Count {len(kids)} /Kids [{' '.join(kids)}] >>"
+    return _pdf_of([each.encode("latin-1") for each in objects])
 
 
 def zipped(members: dict[str, str | bytes]) -> bytes:
