@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.utils import timezone
 
-from answering.caches.answer import AnswerCache, invalidate
+from answering.caches.answer import AnswerCache, on_publish
 from answering.models import CachedAnswer, Conversation, Profile, Run
 from answering.stages import Question
 from retrieval import passages
@@ -230,7 +230,7 @@ async def test_ingestion_drops_in_its_own_transaction_what_rests_on_a_document(w
 
     def change(fail):
         with transaction.atomic(), connection.cursor() as cursor:
-            invalidate(cursor, [world.document.pk])
+            on_publish(cursor, world.document.pk, frozenset())
             if fail:
                 transaction.set_rollback(True)
         return CachedAnswer.objects.count()

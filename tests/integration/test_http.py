@@ -71,6 +71,16 @@ async def test_several_collections_are_named_either_way(cast, settings, tmp_path
     assert {passage["collection"] for passage in found[2]} == {"papers"}
 
 
+async def test_ranks_of_a_search_tell_nothing_of_what_else_was_found(cast, settings, tmp_path):
+    headers = await bearer(cast.member)
+    async with process(settings, tmp_path):
+        query = "Merger:+Project+Nightjar+and+annual+leave+reserves"
+        found = (await AsyncClient().get(f"/api/v1/search?q={query}", headers=headers)).json()
+    for leg in ("lexical_rank", "vector_rank"):
+        ranks = sorted(passage[leg] for passage in found if passage[leg])
+        assert ranks == list(range(1, len(ranks) + 1)) != []
+
+
 async def test_an_empty_id_is_none_of_the_clients(cast, settings, tmp_path):
     headers = await bearer(cast.member)
     async with process(settings, tmp_path):

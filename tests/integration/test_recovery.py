@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 from answering.models import Run
 from answering.recovery import MOST_ATTEMPTS, Recovery, alive_key
 from answering.runlog import follow, stream_key
+from answering.store import RunStore
 from answering.upstream import SimulatedUpstream
 from answering.wiring import build
 from tests.integration.asking import a_model, an_ask, frames_of, make_cast, of, process, text_of
@@ -51,6 +52,18 @@ async def test_a_dead_process_run_is_taken_over_and_its_text_replaced(cast, sett
     assert frames[-1]["finish"] == "complete"
     assert len([f for f in of(frames, "citations") if f["final"]]) == 1
     assert stored.attempt == 2
+
+
+async def test_a_run_taken_over_keeps_to_the_collections_that_were_chosen(cast, settings, tmp_path):
+    async with process(settings, tmp_path) as built:
+        text = "annual leave days and Project Nightjar million euros"
+        ask = an_ask(cast.director, text, collections=("handbook",))
+        await RunStore(built.pool, owner="dead").begin(ask)
+        assert await built.recovery.take_over() == 1
+        frames = [frame async for frame in await built.runs.follow(ask.run, cast.director.pk)]
+        await built.runs.settled(ask.run)
+    shown = {p["collection"] for frame in of(frames, "citations") for p in frame["passages"]}
+    assert shown == {"handbook"}
 
 
 async def test_no_run_is_taken_from_a_living_process_though_redis_lost_its_sign_of_life(

@@ -106,6 +106,11 @@ def test_a_value_put_twice_counts_once():
     assert cache.bytes == 2
 
 
+def test_a_scope_has_one_key_in_whatever_order_its_collections_come():
+    one, same = AccessScope(frozenset([0, 8])), AccessScope(frozenset([8, 0]))  # sets that list them as given
+    assert one.key == same.key != AccessScope(frozenset([8])).key
+
+
 @autojump
 async def test_a_question_spelled_otherwise_needs_no_second_embedding():
     embeds, told = Embeds(), []

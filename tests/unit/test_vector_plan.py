@@ -6,7 +6,7 @@ import numpy as np
 
 from retrieval.access import AccessScope
 from retrieval.partitions import Model
-from retrieval.vector_plan import Layout, lanes, plan, statement
+from retrieval.vector_plan import Layout, lanes, plan, scannable, statement
 
 MODEL = Model(1, "model", 4, "active")
 
@@ -37,6 +37,11 @@ def test_who_may_read_one_collection_is_served_by_its_copy():
 def test_a_small_collection_is_scanned_exactly():
     (search,) = plan(SKEWED, scope(6))
     assert (search.table, search.ef) == (MODEL.table, None)
+
+
+def test_a_scan_in_place_of_a_graph_keeps_to_the_scope():
+    assert {pk for search in scannable(SKEWED, scope(4, 6)) for pk in search.collections} == {4, 6}
+    assert scannable(SKEWED, scope(0, 6)) == []  # it would take too long
 
 
 def test_a_longer_exact_scan_is_divided():
