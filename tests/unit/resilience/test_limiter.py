@@ -75,6 +75,18 @@ def test_slower_first_tokens_shrink_it_but_not_below_the_floor() -> None:
     assert limit.value == 5
 
 
+def test_an_upstream_that_got_quicker_is_full_when_it_takes_as_long_as_before() -> None:
+    clock = Clock()
+    limit = AdaptiveLimit(LimitSettings(initial=50, floor=5, ceiling=60), clock=clock)
+    feed(limit, clock, 1.0, times=20)
+    for seconds, then in ((0.2, 60), (0.9, 5)):
+        clock.now += 20  # how many at once went well before is forgotten
+        for _ in range(400):
+            clock.now += 0.05
+            limit.first_token(seconds, 0, limit.value)
+        assert limit.value == then
+
+
 def test_longer_prompts_are_no_congestion() -> None:
     clock = Clock()
     limit = AdaptiveLimit(LimitSettings(initial=50, floor=5), clock=clock)
