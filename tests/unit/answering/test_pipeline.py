@@ -10,13 +10,14 @@ import pytest
 from prometheus_client import REGISTRY
 
 from answering.budgets import Budgets
+from answering.caches.answer import CachedAnswer
 from answering.engine import Engine
 from answering.errors import AllUpstreamsFailed, FirstTokenTimeout, Shed
 from answering.runlog import RunLog
 from answering.runs import LiveRun
 from retrieval.access import AccessScope
 from tests.clock import autojump
-from tests.fake_parts import HANG, REFUSED, RUN, Played, Script, make_parts, play, question
+from tests.fake_parts import HANG, REFUSED, RUN, Played, Script, make_parts, passage, play, question
 
 TERMINAL = {"done", "error"}
 
@@ -76,6 +77,25 @@ async def test_whatever_is_searched_or_read_is_of_the_askers_scope() -> None:
     )
     await play(Script(), engine=Engine(parts))
     assert scopes == dict.fromkeys(("lexical", "vector", "passages", "rerank"), question().scope)
+
+
+@autojump
+async def test_without_a_model_the_answer_to_a_similar_question_is_shown_under_the_numbers_sent() -> None:
+    similar = CachedAnswer("They get 22 days [7].", ((7, passage(2)), (8, passage(9))), (7,), "similar")
+    played = await play(Script(first_token=AllUpstreamsFailed(), similar=similar))
+    assert_well_formed(played)
+    assert (played.text, played.last["cited"]) == ("They get 22 days [2].", [2])
+    assert played.last["finish"] == "cached"
+    assert played.last["degraded"] == ["generate_error", "similar_answer"]
+
+
+@autojump
+async def test_an_answer_to_a_similar_question_that_rests_on_other_sources_is_not_shown() -> None:
+    similar = CachedAnswer("They get 22 days [7][8].", ((7, passage(2)), (8, passage(9))), (7, 8), "similar")
+    played = await play(Script(first_token=AllUpstreamsFailed(), similar=similar))
+    assert played.last["finish"] == "extractive"
+    assert "similar_answer" not in played.last["degraded"]
+    assert "22 days [7]" not in played.text
 
 
 @autojump
