@@ -130,7 +130,7 @@ class Dispatcher:
         speaking = [route for route in self.routes if route.closed and not route.silent(size)]
         if speaking:
             for route in self.routes:
-                if route.closed and route not in speaking:
+                if route not in speaking:
                     route.breaker.trip()
 
     async def aclose(self) -> None:
