@@ -170,8 +170,9 @@ class RunManager:
             live.lose_redis()
         try:
             await self._answer(live)
-            await copy.over.wait()
-            await self._store(live)
+            with self.store.finishing(live.question, live.record):
+                await copy.over.wait()
+                await self._store(live)
             self._on_stored(live.question.conversation)
         finally:
             self._copier.drop(copy)

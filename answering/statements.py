@@ -58,7 +58,7 @@ FINISH = """
 # many are looked at: a program's conversation has thousands.
 LOOKED_AT = 50
 TURNS = f"""
-    SELECT r.question, r.answer, r.gist, r.citations FROM (
+    SELECT r.id, r.question, r.answer, r.gist, r.citations FROM (
         SELECT id, question, answer, gist, citations, created_at FROM answering_run
         WHERE conversation_id = %(conversation)s AND status = 'done' AND id <> %(run)s AND answer <> ''
             AND EXISTS (SELECT 1 FROM answering_conversation WHERE id = %(conversation)s AND user_id = %(user)s)

@@ -2,9 +2,11 @@
 
 import hashlib
 import uuid
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
+from uuid import UUID
 
 import orjson
 import psycopg
@@ -69,6 +71,33 @@ class History:
     chunks: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Late:
+    """An answer that is not stored yet."""
+
+    question: Question
+    record: Mapping[str, Any]
+
+    def readable(self, following: Question) -> bool:
+        """Whether who asks the following question could read then what they can read now: nothing was taken away."""
+        has_it = (
+            self.question.user == following.user
+            and self.record.get("answer")
+            and self.record["status"] == "done"
+        )
+        return bool(has_it) and self.question.scope.collection_ids <= following.scope.collection_ids
+
+    @property
+    def row(self) -> dict[str, Any]:
+        run, text = UUID(self.question.run), self.question.text
+        return {
+            "id": run,
+            "question": text,
+            "gist": "",
+            **{k: self.record[k] for k in ("answer", "citations")},
+        }
+
+
 class RunStore:
     """Raises StoreUnavailable where Postgres does not answer within `timeout` seconds, pool wait and all."""
 
@@ -76,6 +105,18 @@ class RunStore:
         self.pool = pool
         self.owner = owner
         self.timeout = timeout
+        self._finishing: dict[str, Late] = {}
+
+    @contextmanager
+    def finishing(self, question: Question, record: Mapping[str, Any]) -> Iterator[None]:
+        """While an answer that its asker has already is on its way into the store: it is in the `history` of a question
+        that follows at once."""
+        late = self._finishing[question.conversation] = Late(question, record)
+        try:
+            yield
+        finally:
+            if self._finishing.get(question.conversation) is late:
+                del self._finishing[question.conversation]
 
     async def _within(self, work: Coroutine[Any, Any, T]) -> T:
         try:
@@ -154,7 +195,10 @@ class RunStore:
             "scope": list(question.scope.collection_ids),
             "most": TURNS + OLDER,
         }
+        late = self._finishing.get(question.conversation)
         rows = [] if question.opens else await self._all(statements.TURNS, values)
+        if late is not None and late.readable(question) and all(row["id"] != late.row["id"] for row in rows):
+            rows = [late.row, *rows][: TURNS + OLDER]
         profile = question.profile
         if profile is None:
             profiles = await self._all(statements.PROFILE, values)

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import logging
 import uuid
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -124,6 +125,9 @@ class ScriptedStore:
 
     async def begin(self, ask):
         return Begun(CONVERSATION, AccessScope(frozenset({1})), new=True)
+
+    def finishing(self, question, record):
+        return nullcontext()
 
     async def finish(self, run, values):
         await take(self.state, slow=0.1, error=StoreUnavailable())
