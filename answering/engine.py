@@ -100,7 +100,7 @@ def _what_there_is(run: Run, reply: Reply, refusal: Refusal) -> events.Event:
     if reply.text:
         run.give_up("deadline", "The answer was not finished in time.")
         return reply.end("extractive" if reply.provisional else "partial")
-    if text := extract(run.question.text, reply.passages):
+    if text := extract(run.sought, reply.passages):
         run.give_up(
             "deadline", "The answer was not finished in time; these sentences are quoted from the sources."
         )

@@ -61,10 +61,6 @@ class Sources(Protocol):
         """Counts what came of them: `shown` are the chunks that were cited to the reader."""
         ...
 
-    def standalone(self, text: str, history: History) -> str:
-        """The text to search for: a follow-up is joined with the question that it follows."""
-        ...
-
 
 class Answers(Protocol):
     async def find(

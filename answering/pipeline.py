@@ -6,8 +6,8 @@ both legs -> one leg; model -> other upstream -> similar cached answer -> extrac
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import aclosing
-from dataclasses import dataclass
+from contextlib import aclosing, suppress
+from functools import partial
 
 from answering.caches.answer import CachedAnswer
 from answering.errors import SearchUnavailable, StreamCut
@@ -18,8 +18,10 @@ from answering.parts import Parts
 from answering.prefetch import Extras
 from answering.reply import Reply
 from answering.reranking import reranked
+from answering.searches import Leg, Legs, in_context
 from answering.stages import Run, cancel
 from answering.store import History
+from retrieval.evidence import says
 from retrieval.passages import Passage, Ranking
 from retrieval.vectors import so_far
 
@@ -30,21 +32,8 @@ GRACE = 0.08
 """Seconds that sources found by words wait for those found by meaning: nobody sees it, and most answers then show their
 sources once, best first, instead of twice."""
 
-NEAREST = "What comes nearest in them:"
-
 CACHE_BUDGET = 0.1
 """Seconds. A look-up that takes longer is no shortcut."""
-
-Leg = asyncio.Task[Ranking | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Legs:
-    """The two searches of one text, under way."""
-
-    text: str
-    words: Leg
-    meaning: Leg
 
 
 async def answer(run: Run, reply: Reply, parts: Parts) -> str:
@@ -61,14 +50,10 @@ async def answer(run: Run, reply: Reply, parts: Parts) -> str:
         try:
             if (hit := await cached) is not None:
                 return reply.recall(hit)
-            if (
-                not run.question.opens
-                and (text := parts.sources.standalone(legs.text, await history)) != legs.text
-            ):
-                cancel(legs.words, legs.meaning)  # a follow-up is searched together with what it follows
-                legs = search_both(beside, run, parts, text)
+            if not run.question.opens:
+                legs = in_context(run, legs, await history, partial(search_both, beside, run, parts))
             if not await cite(run, reply, parts, legs, extras):
-                return refuse(run, reply)
+                return reply.refuse()
             return await generate(run, reply, parts, await history)
         finally:
             cancel(legs.words, legs.meaning, history, sources, cached, usable)
@@ -136,7 +121,22 @@ async def from_cache(run: Run, parts: Parts, words: Leg) -> CachedAnswer | None:
 
 
 async def cite(run: Run, reply: Reply, parts: Parts, legs: Legs, extras: Extras) -> bool:
-    """Sends the sources, first those found by words where meaning takes its time; false where they answer nothing."""
+    """Sends the sources; false where they answer nothing."""
+    found = await find(run, reply, parts, legs, extras)
+    if not found.answerable and legs.instead is not None:
+        with suppress(SearchUnavailable):
+            joined = await find(run, reply, parts, legs.instead(), extras, ahead=False)
+            if joined.answerable and says(legs.text, joined.passages):
+                found = joined
+    reply.cite(found, final=True)
+    parts.sources.settle(extras, (passage.chunk for passage in found.passages))
+    return found.answerable
+
+
+async def find(
+    run: Run, reply: Reply, parts: Parts, legs: Legs, extras: Extras, *, ahead: bool = True
+) -> Found:
+    """The sources; shows those found by words `ahead` where meaning takes its time."""
     read, early = dict[int, Passage](), None
     words = await legs.words
     if words:
@@ -144,7 +144,7 @@ async def cite(run: Run, reply: Reply, parts: Parts, legs: Legs, extras: Extras)
     if words and not legs.meaning.done():
         first = await choose(run, reply, parts, legs.text, words, None, (), read)
         early = first if first is not None and first.answerable else None
-        if early is not None and not legs.meaning.done():
+        if ahead and early is not None and not legs.meaning.done():
             reply.cite(early, final=False)
     meaning = await legs.meaning
     if words is None and meaning is None:
@@ -154,9 +154,7 @@ async def cite(run: Run, reply: Reply, parts: Parts, legs: Legs, extras: Extras)
         raise SearchUnavailable
     if parts.reranker is not None:
         found = await reranked(run, parts, legs.text, words, meaning, extras, read, found)
-    reply.cite(found, final=True)
-    parts.sources.settle(extras, (passage.chunk for passage in found.passages))
-    return found.answerable
+    return found
 
 
 async def choose(
@@ -178,7 +176,7 @@ async def keep_usable(run: Run, reply: Reply, parts: Parts) -> None:
     """Shows an extract, marked provisional, where no word has come within the budget of a usable answer."""
     await asyncio.sleep(parts.budgets.usable - run.elapsed())
     await reply.citable.wait()
-    if not reply.text and (text := extract(run.question.text, reply.passages)):
+    if not reply.text and (text := extract(run.sought, reply.passages)):
         run.give_up(
             "provisional_extract", "The model takes its time. Until it answers, this is what the sources say."
         )
@@ -188,10 +186,10 @@ async def keep_usable(run: Run, reply: Reply, parts: Parts) -> None:
 async def generate(run: Run, reply: Reply, parts: Parts, history: History) -> str:
     """The model's answer to the cited passages; what there is of it, or an extract, where it gives none."""
     if parts.generator is None:
-        return quote(run, reply)
+        return reply.quote()
     messages = await run.stage(
         "context",
-        lambda: parts.prompts.trimmed(run.question.text, reply.passages, history),
+        lambda: parts.prompts.trimmed(run.question.text, reply.passages, history, sought=run.sought),
         budget=parts.budgets.context,
         fallback=None,
     ) or parts.prompts.whole(run.question.text, reply.passages, history)
@@ -206,7 +204,7 @@ async def generate(run: Run, reply: Reply, parts: Parts, history: History) -> st
             "similar_answer", "No model answers; this is the answer to a similar question, asked before."
         )
         return "cached"
-    return quote(run, reply)
+    return reply.quote()
 
 
 async def stream(run: Run, reply: Reply, parts: Parts, messages: Sequence[Message]) -> str:
@@ -232,18 +230,3 @@ async def stream(run: Run, reply: Reply, parts: Parts, messages: Sequence[Messag
         reply.flush()
         return "partial" if reply.told else "failed"
     return reply.finish()
-
-
-def quote(run: Run, reply: Reply) -> str:
-    """The sentences of the sources that answer best."""
-    text = extract(run.question.text, reply.passages)
-    if not text:
-        return reply.refuse()
-    reply.whole(text)
-    return "extractive"
-
-
-def refuse(run: Run, reply: Reply) -> str:
-    """Says that the documents do not say, and what in them comes nearest where that is not far off."""
-    near = reply.found is not None and reply.found.near
-    return reply.refuse(extract(run.question.text, reply.passages, most=1, lead_in=NEAREST) if near else "")

@@ -16,11 +16,13 @@ class Prompts:
     """Builds prompts, on the event loop: the sentences have their scores already from being marked, and to choose
     among them takes a third of a millisecond, which is less than the way to a thread and back."""
 
-    async def trimmed(self, question: str, passages: Numbered, history: History) -> Sequence[Message]:
-        """The prompt with the sentences that matter least left out."""
+    async def trimmed(
+        self, question: str, passages: Numbered, history: History, *, sought: str = ""
+    ) -> Sequence[Message]:
+        """The prompt with the sentences left out that matter least to `sought`, else to the question."""
         texts = [passage.text for _, passage in passages]
         context = sentences.Context.of([passage for _, passage in passages])
-        kept = sentences.trim(question, texts, context, share=SHARE)
+        kept = sentences.trim(sought or question, texts, context, share=SHARE)
         return _build(question, passages, kept, history)
 
     def whole(self, question: str, passages: Numbered, history: History) -> Sequence[Message]:

@@ -20,6 +20,8 @@ from retrieval.passages import Passage, chunk_of
 
 REFUSAL = "The documents you can read do not say."
 
+NEAREST = "What comes nearest in them:"
+
 BESIDE = "The sources say:"
 
 CITATION = re.compile(r"\[(\d+)\]")
@@ -77,7 +79,7 @@ class Reply:
         self.route = route
         cited = [passage for _, passage in self.passages]
         texts, context = [passage.text for passage in cited], sentences.Context.of(cited)
-        marks = self._marker(self.run.question.text, texts, context)
+        marks = self._marker(self.run.sought, texts, context)
         self.frames = [
             passage_frame(n, passage, spans) for (n, passage), spans in zip(self.passages, marks, strict=True)
         ]
@@ -109,7 +111,18 @@ class Reply:
         self.whole(CITATION.sub(lambda found: f"[{numbers.get(int(found[1]))}]", cached.text))
         return True
 
-    def refuse(self, nearest: str = "") -> str:
+    def quote(self) -> str:
+        """Answers with the sentences of the sources that answer best, where there are any."""
+        text = extract(self.run.sought, self.passages)
+        if not text:
+            return self.refuse()
+        self.whole(text)
+        return "extractive"
+
+    def refuse(self) -> str:
+        """Says that the documents do not say, and what in them comes nearest where that is not far off."""
+        near = self.found is not None and self.found.near
+        nearest = extract(self.run.sought, self.passages, most=1, lead_in=NEAREST) if near else ""
         self.whole(f"{REFUSAL}\n\n{nearest}".rstrip())
         return "refused"
 
@@ -167,7 +180,7 @@ class Reply:
         """The `done` of this answer. To a part that broke off before it named a source it adds what these say: no
         answer is without one."""
         if finish == "partial" and not self._filter.cited:
-            self._add(extract(self.run.question.text, self.passages, lead_in=BESIDE))
+            self._add(extract(self.run.sought, self.passages, lead_in=BESIDE))
         self.cited = self._filter.cited
         return events.done(
             finish,

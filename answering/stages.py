@@ -83,7 +83,8 @@ class StageTiming:
 @dataclass(slots=True)
 class Run:
     """One question under way. `send` writes an event to the run's log; `clock` is that of the event loop, and `asked`
-    its time when the question came: now, where it is not given."""
+    its time when the question came: now, where it is not given. `sought` is the text that sources are chosen and
+    sentences quoted for: the question, or a follow-up together with what it follows."""
 
     question: Question
     deadline: Deadline
@@ -91,12 +92,14 @@ class Run:
     clock: Callable[[], float]
     asked: float | None = None
     started: float = field(init=False)
+    sought: str = field(init=False)
     stages: list[StageTiming] = field(default_factory=list)
     degraded: list[str] = field(default_factory=list)
     marks: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.started = self.clock() if self.asked is None else self.asked
+        self.sought = self.question.text
 
     def elapsed(self) -> float:
         """Seconds since the question came."""

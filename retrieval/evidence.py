@@ -39,6 +39,7 @@ APART = re.compile(r"\b([^\W\d_]{1,5})\s(\d{2,6})\b")  # one of a series, or any
 
 PASSAGES = 8  # that count, the best ones
 NEAREST = 4  # of them, that are searched for words close together and in headings
+SAID = 0.8  # of a question's own words, each by its length, that say what it asks
 CLOSE = 25  # content words of a passage within which words of the question are close together
 ENOUGH = 4  # words of the question close together beyond which more of them prove no more
 LONG = 8  # letters of a word's stem that make it weigh in full: short words are common ones
@@ -84,6 +85,12 @@ def answerability(
     evidence += NAMED * _is_named(passages, read)
     likely = 1 / (1 + math.exp(-evidence))
     return min(likely, NEAR) if lacks_code(question, passages) else likely
+
+
+def says(question: str, passages: Sequence[Passage]) -> bool:
+    """Whether one of the best passages has the question's own words, or nearly."""
+    read = _all_read(question, passages[:NEAREST], None)
+    return max(map(_share, read), default=0.0) >= SAID
 
 
 def lacks_code(question: str, passages: Sequence[Passage]) -> bool:

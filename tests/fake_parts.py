@@ -22,7 +22,7 @@ from answering.resilience.deadline import Deadline
 from answering.runlog import RunLog
 from answering.runs import LiveRun
 from answering.stages import Question, Run
-from answering.store import History
+from answering.store import History, Turn
 from retrieval.access import AccessScope
 from retrieval.embeddings import Vector
 from retrieval.errors import EmbeddingError, LexicalError, RerankError, VectorError
@@ -66,7 +66,9 @@ class Script:
     meaning: tuple[int, ...] = (2, 3)
     answer: str = "You get 21 days of annual leave [1]."
     answerable: bool = True
+    unanswered: tuple[str, ...] = ()
     near: bool = False
+    turns: tuple[Turn, ...] = ()
     cached: CachedAnswer | None = None
     similar: CachedAnswer | None = None
     model: bool = True
@@ -98,9 +100,11 @@ class ScriptedParts:
     def __init__(self, script: Script) -> None:
         self.script = script
         self.remembered: list[str] = []
+        self.searched: list[str] = []
         self.prompts_seen: list[Sequence[Message]] = []
 
     async def lexical(self, query: str, scope: AccessScope, k: int) -> Ranking:
+        self.searched.append(query)
         await self.script.take("lexical")
         return Ranking("lexical", tuple(Hit(c, 10.0 - i) for i, c in enumerate(self.script.words)))
 
@@ -128,7 +132,7 @@ class ScriptedParts:
         await self.script.take("passages")
         chunks = dict.fromkeys([*(words.chunks if words else ()), *(meaning.chunks if meaning else ())])
         found = tuple(passage(chunk) for chunk in chunks)
-        answerable = bool(found) and self.script.answerable
+        answerable = bool(found) and self.script.answerable and question not in self.script.unanswered
         return Found(route(words, meaning), found, answerable, near=self.script.near)
 
     async def rerank(self, question: str, fused: Ranking, scope: AccessScope, *, timeout: float) -> Ranking:
@@ -138,16 +142,13 @@ class ScriptedParts:
 
     async def history(self, question: Question) -> History:
         await self.script.take("history")
-        return History()
+        return History(self.script.turns)
 
     async def gather(self, run: Run, history: "asyncio.Task[History]", extras: Extras) -> None:
         self.script.started.setdefault("intent", asyncio.get_running_loop().time())
 
     def settle(self, extras: Extras, shown: Iterable[int]) -> None:
         pass
-
-    def standalone(self, text: str, history: History) -> str:
-        return text
 
     async def find(self, question: Question, words: "asyncio.Task[Ranking | None]") -> CachedAnswer | None:
         await self.script.take("cache")

@@ -134,11 +134,8 @@ def asked_in(question: str, languages: Sequence[str]) -> Asked:
     asked = dict.fromkeys(languages, question)
     if not asked.keys() - {DEFAULT}:
         return Asked(asked, foreign=False)
-    folded = IN_CAPITALS.sub(" ", unicodedata.normalize("NFKC", question)).translate(FOLDED)
-    words = frozenset(plain().build().analyze(folded))
-    known = dict.fromkeys((*languages, DEFAULT))
-    small = {code: words.difference(without_small(code).analyze(folded)) for code in known}
-    spoken = max(known, key=lambda code: len(small[code]))
+    small = {code: small_words(question, code) for code in (*languages, DEFAULT)}
+    spoken = max(small, key=lambda code: len(small[code]))
     if len(small[spoken]) < SPOKEN:
         return Asked(asked, foreign=DEFAULT not in asked)
 
@@ -149,6 +146,12 @@ def asked_in(question: str, languages: Sequence[str]) -> Asked:
     without = _WORD.sub(kept, unicodedata.normalize("NFKC", question))
     by_language = {code: question if code == spoken else without for code in languages}
     return Asked(by_language, foreign=spoken != DEFAULT)
+
+
+def small_words(question: str, language: str) -> frozenset[str]:
+    """The small words of a language in a question, folded and in small letters; IT and US in capitals are none."""
+    folded = IN_CAPITALS.sub(" ", unicodedata.normalize("NFKC", question)).translate(FOLDED)
+    return frozenset(plain().build().analyze(folded)).difference(without_small(language).analyze(folded))
 
 
 @lru_cache(maxsize=len(LANGUAGES) + 1)
