@@ -213,6 +213,20 @@ async def test_what_cannot_start_in_time_is_shed_at_once() -> None:
 
 
 @autojump
+async def test_who_would_get_a_place_too_late_for_a_first_token_is_told_at_once() -> None:
+    limits = LimitSettings(initial=1, floor=1, ceiling=1)
+    async with world({"first_token": "fixed:1600"}, only_a=True, limits=limits) as w:
+        await w.settle(10)
+        asked_before = asyncio.create_task(w.first_token())
+        await asyncio.sleep(0.01)
+        started = now()
+        with pytest.raises(Shed):
+            await w.first_token()  # a place in 1.6 s, a token in 3.2, and 3 s for both
+        assert now() == started
+        await asked_before
+
+
+@autojump
 async def test_batch_work_waits_for_longer_than_the_budget_of_a_first_token() -> None:
     limits = LimitSettings(initial=4, floor=4, ceiling=4)
     settings = {"only_a": True, "limits": limits, "hedge_budget": HedgeBudget(ratio=0.0, burst=0.0)}
