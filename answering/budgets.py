@@ -34,10 +34,12 @@ class Budgets:
         budgets.check()
         return budgets
 
-    def reading(self, elapsed: float, *, first: bool) -> float:
+    def reading(self, elapsed: float, *, first: bool, behind: bool) -> float:
         """For reading passages, `elapsed` seconds into a run. Nothing takes the place of the `first` ones: late
-        sources are better than none, as when many ask at once."""
-        return max(self.vector, 2 * self.usable - elapsed) if first else self.vector
+        sources are better than none, and the more so where this process is `behind`, as when many ask at once."""
+        if not first:
+            return self.vector
+        return max(self.vector, (self.answer / 2 if behind else 2 * self.usable) - elapsed)
 
     def check(self) -> None:
         path = {

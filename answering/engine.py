@@ -32,7 +32,9 @@ class Engine:
         clock = asyncio.get_running_loop().time
         asked = clock() if live.asked is None else live.asked
         deadline = Deadline(asked + self.parts.budgets.answer, clock)
-        run = Run(live.question, deadline, lambda event: _write(live, event), clock, asked)
+        run = Run(
+            live.question, deadline, lambda event: _write(live, event), clock, asked, self.parts.lateness
+        )
         if live.asked is not None:
             run.record("store", 0.0, "ok")
         live.give_up = run.give_up

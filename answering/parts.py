@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from answering.budgets import Budgets
@@ -15,6 +15,7 @@ from answering.prompting import Prompts
 from answering.reply import Reply
 from answering.resilience.breaker import Breaker
 from answering.resilience.deadline import Deadline
+from answering.resilience.lateness import Lateness
 from answering.stages import Question, Run
 from answering.store import History
 from retrieval.access import AccessScope
@@ -115,3 +116,4 @@ class Parts:
     pace: Callable[[AsyncIterator[Token]], AsyncGenerator[Token, None]]
     reranker: Reranks | None = None
     cosines: bool = True
+    lateness: Lateness = field(default_factory=Lateness)

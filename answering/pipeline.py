@@ -75,11 +75,11 @@ def search_both(beside: asyncio.TaskGroup, run: Run, parts: Parts, text: str) ->
     return Legs(text, words, beside.create_task(by_meaning(run, parts, text, words)))
 
 
-async def by_words(run: Run, parts: Parts, text: str) -> Ranking | None:
+async def by_words(run: Run, parts: Parts, text: str, budget: float = 0.0) -> Ranking | None:
     return await run.stage(
         "lexical",
         lambda: parts.lexical.search(text, run.question.scope, CANDIDATES),
-        budget=parts.budgets.lexical,
+        budget=budget or parts.budgets.lexical,
         breaker=parts.breakers.lexical,
         fallback=None,
     )
@@ -147,6 +147,8 @@ async def find(
         if ahead and early is not None and not legs.meaning.done():
             reply.cite(early, final=False)
     meaning = await legs.meaning
+    if words is None and meaning is None and run.behind():  # the index is here, and it was us who were late
+        words = await by_words(run, parts, legs.text, reply.patience(parts.budgets))
     if words is None and meaning is None:
         raise SearchUnavailable
     found = await choose(run, reply, parts, legs.text, words, meaning, extras, read) or early
@@ -167,7 +169,7 @@ async def choose(
     extra: Sequence[int],
     read: dict[int, Passage],
 ) -> Found | None:
-    scope, limit = run.question.scope, parts.budgets.reading(run.elapsed(), first=reply.found is None)
+    scope, limit = run.question.scope, reply.patience(parts.budgets)
     work = lambda: parts.chooser.choose(text, scope, words, meaning, extra, read, timeout=limit)  # noqa: E731
     return await run.stage("passages", work, budget=limit, breaker=parts.breakers.passages, fallback=None)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from answering import events
+from answering.budgets import Budgets
 from answering.caches.answer import CachedAnswer
 from answering.citations import CitationFilter, renumber
 from answering.errors import EmptyAnswer
@@ -65,6 +66,10 @@ class Reply:
         self._filter = CitationFilter(())
         self._begun = False
         self._known: list[tuple[int, int]] = []
+
+    def patience(self, budgets: Budgets) -> float:
+        """Seconds that sources are still worth waiting for."""
+        return budgets.reading(self.run.elapsed(), first=self.found is None, behind=self.run.behind())
 
     def cite(self, found: Found, *, final: bool) -> None:
         """Sends the sources, provisional or final; what a reader saw under a number keeps it."""

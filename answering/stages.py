@@ -13,6 +13,7 @@ from answering import events, metrics
 from answering.errors import AnsweringError, Shed
 from answering.resilience.breaker import Breaker, Call
 from answering.resilience.deadline import Deadline
+from answering.resilience.lateness import Lateness
 from retrieval.access import AccessScope
 from retrieval.errors import RetrievalError
 
@@ -91,6 +92,7 @@ class Run:
     send: Callable[[events.Event], None]
     clock: Callable[[], float]
     asked: float | None = None
+    lateness: Lateness = field(default_factory=Lateness)
     started: float = field(init=False)
     sought: str = field(init=False)
     stages: list[StageTiming] = field(default_factory=list)
@@ -104,6 +106,10 @@ class Run:
     def elapsed(self) -> float:
         """Seconds since the question came."""
         return self.clock() - self.started
+
+    def behind(self) -> bool:
+        """Whether what has taken long so far took so long because this process was late itself."""
+        return self.lateness.explains(self.started)
 
     def mark(self, name: str) -> None:
         """Remembers when something first happened: `citations`, `token`, `usable`."""
@@ -159,13 +165,23 @@ class Run:
             outcome = "error"
             logger.exception("unexpected", extra={"stage": name, "run": self.question.run})
         finally:
-            _report(call, outcome)
+            self._report(call, outcome, begun)
             if outcome == "cancelled":
                 self.record(name, begun, outcome)
         if outcome != "ok":
             return self._gave_way(name, begun, outcome, fallback, quiet)
         self.record(name, begun, outcome)
         return result
+
+    def _report(self, call: Call | None, outcome: str, begun: float) -> None:
+        if call is None:
+            return
+        if outcome == "ok":
+            call.succeed()
+        elif outcome in {"timeout", "error"} and not self.lateness.explains(self.started + begun):
+            call.fail()
+        else:
+            call.abandon()
 
     def record(self, name: str, begun: float, outcome: str) -> None:
         seconds = self.elapsed() - begun
@@ -178,17 +194,6 @@ class Run:
         if not quiet:
             self._told(f"{name}_{outcome}", NOTICES[name])
         return fallback
-
-
-def _report(call: Call | None, outcome: str) -> None:
-    if call is None:
-        return
-    if outcome == "ok":
-        call.succeed()
-    elif outcome in {"timeout", "error"}:
-        call.fail()
-    else:
-        call.abandon()
 
 
 def cancel(*tasks: asyncio.Task[Any]) -> None:

@@ -81,6 +81,7 @@ class Wiring:
             self.follower.wait_for, lambda: self.follower.index.index is not None, INDEX_PATIENCE
         )
         await self.recovery.start()
+        self.parts.lateness.begin()
         with suppress(PoolTimeout):
             await asyncio.gather(self.pool.wait(POOL_PATIENCE), self.spare.wait(POOL_PATIENCE))
         if self.generator is not None:
@@ -133,6 +134,7 @@ class Wiring:
         await asyncio.gather(self.runs.aclose(), self.recovery.aclose())
 
     async def aclose(self) -> None:
+        self.parts.lateness.end()
         await self.recovery.aclose()
         await self.runs.aclose()
         await self.answers.aclose()
