@@ -6,6 +6,7 @@ that notices (`recovery.py`), which answers again and replaces what was shown.""
 
 import asyncio
 import logging
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from answering import events, metrics
 from answering.errors import NotFound, Shed, StoreUnavailable
 from answering.events import Frame
 from answering.redis_client import answered
+from answering.resilience.lateness import Lateness
 from answering.resilience.shedding import Priority
 from answering.runlog import Copier, RunLog, follow
 from answering.stages import Question
@@ -34,6 +36,10 @@ WITHOUT_REDIS = "Part of the system is away: this answer cannot be resumed after
 
 DEFERRED = 0.5
 """Share of the runs at once beyond which work that can wait is turned away: it waits longer than others."""
+
+LATELY, BEHIND, SLOW, WAITING = 2.0, 0.35, 0.5, 8
+"""A process is behind that was late for such a share of the last seconds and has kept a question waiting for its
+sources for so long. Then it works on so many without sources at a time; with all of them a third or more had none."""
 
 LOOK_AGAIN = 1.0
 """Seconds between two looks at another process' run while Redis is away."""
@@ -64,6 +70,11 @@ class LiveRun:
             self.give_up("redis_unavailable", WITHOUT_REDIS)
 
     @property
+    def sourced(self) -> bool:
+        """Whether its reader has sources, or all that there will be."""
+        return self.log.ended or any(frame["type"] == "citations" for frame in self.log.frames)
+
+    @property
     def frames(self) -> list[Frame]:
         return [*self.before, *self.log.frames]
 
@@ -82,6 +93,7 @@ class RunManager:
         answer: Answerer,
         *,
         most: int = 400,
+        lateness: Lateness | None = None,
         on_asked: Callable[[Ask], None] = lambda ask: None,
         on_stored: Callable[[str], None] = lambda conversation: None,
     ) -> None:
@@ -90,6 +102,7 @@ class RunManager:
         self.redis = redis
         self._answer = answer
         self._most = most
+        self._lateness = lateness or Lateness()
         self._on_asked, self._on_stored = on_asked, on_stored
         self._copier = Copier(redis)
         self._live: dict[str, LiveRun] = {}
@@ -133,7 +146,8 @@ class RunManager:
         return task
 
     async def _begin(self, ask: Ask) -> None:
-        if len(self._live) >= self._most * (DEFERRED if Priority.named(ask.priority).deferrable else 1):
+        most = self._most * (DEFERRED if Priority.named(ask.priority).deferrable else 1)
+        if len(self._live) >= most or self._behind():
             metrics.shed_total.labels(ask.priority).inc()
             raise Shed(retry_after=2)
         asked = asyncio.get_running_loop().time()
@@ -154,6 +168,14 @@ class RunManager:
             self.launch(
                 LiveRun(question, RunLog(ask.run), asked=asked), events.accepted(begun.conversation, ask.text)
             )
+
+    def _behind(self) -> bool:
+        """Whether there is too little processor time for the questions that are here: one more would delay them all."""
+        if self._lateness.share(LATELY) < BEHIND:
+            return False
+        waiting = [live.asked for live in self._live.values() if live.asked is not None and not live.sourced]
+        slow = asyncio.get_running_loop().time() - min(waiting, default=math.inf) > SLOW
+        return slow and len(self._beginning) + len(waiting) > WAITING
 
     def launch(self, live: LiveRun, opening: events.Event | None = None) -> None:
         if opening is not None:

@@ -177,6 +177,7 @@ async def build() -> Wiring:
         Engine(parts, tracing),
         on_asked=assembly.early(embedder, parts),
         on_stored=gists.after if gists else lambda conversation: None,
+        lateness=parts.lateness,
     )
     queues = {"ingest": settings.CELERY_TASK_DEFAULT_QUEUE}
     built = Wiring(

@@ -135,7 +135,7 @@ async def pipeline(profile: Profile, simulated: Simulated, user: int) -> AsyncIt
         parts = slowed(built.parts, profile.search_seconds)
         bare = replace(built.parts, lexical=built.legs.lexical, vectors=built.legs.vectors)
         scope = await built.store.scope(user)
-        runs = RunManager(built.store, built.redis, Engine(parts))
+        runs = RunManager(built.store, built.redis, Engine(parts), lateness=parts.lateness)
         built.recovery.manager = runs  # a run of this process that nobody tends would be answered again
         stack.push_async_callback(runs.aclose)
         yield Pipeline(runs, slowed(bare, profile.search_seconds), scope, proxies)

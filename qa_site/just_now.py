@@ -58,7 +58,7 @@ CODES = {
     "deadline": "Nothing came in time",
     "unavailable": "Postgres could not be reached",
     "search_unavailable": "Neither search answered",
-    "at_capacity": "There are more questions than the models have room for",
+    "at_capacity": "There are more questions than the models, or this machine, have room for",
 }
 USUAL = {"llm_hedged", "provisional_extract", "similar_answer"}
 """Also on a good day, or told by how the answer ended."""

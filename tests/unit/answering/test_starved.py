@@ -2,20 +2,26 @@
 sources that come late are better than none."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
 
+from answering import events
 from answering.engine import Engine
+from answering.errors import Shed
 from answering.parts import Parts
 from answering.resilience.lateness import TICK, Lateness
 from answering.runlog import RunLog
-from answering.runs import LiveRun
+from answering.runs import WAITING, LiveRun, RunManager
+from answering.store import Ask, Begun
+from retrieval.access import AccessScope
 from retrieval.errors import EmbeddingError
 from tests.clock import autojump
-from tests.fake_parts import HANG, RUN, Script, make_parts, question
+from tests.fake_parts import CONVERSATION, HANG, RUN, Script, make_parts, question
+from tests.unit.answering.test_fault_product import ScriptedRedis
 
 
 @asynccontextmanager
@@ -90,3 +96,49 @@ async def test_passages_have_longer_where_we_are_late(share: float, last: str) -
         parts, _ = make_parts(Script(passages=7))
         live = await ask(replace(parts, lateness=lateness))
     assert live.log.frames[-1]["type"] == last
+
+
+class Store:
+    async def begin(self, ask: Ask) -> Begun:
+        return Begun(CONVERSATION, AccessScope(frozenset({1})), new=True)
+
+    async def finish(self, run: str, values: object) -> None:
+        pass
+
+
+def answering(seconds: float, *, cited: bool) -> Callable[[LiveRun], Awaitable[None]]:
+    async def answer(live: LiveRun) -> None:
+        if cited:
+            live.log.write(events.citations("hybrid", [], final=True))
+        await asyncio.sleep(seconds)
+        live.log.write(events.error("unavailable", "Nothing."))
+
+    return answer
+
+
+async def asked(runs: RunManager, times: int) -> int:
+    """How many of so many questions are refused."""
+    refused = 0
+    for _ in range(times):
+        try:
+            await runs.ask(Ask(str(uuid.uuid4()), 1, "How many days of annual leave do I get?"))
+        except Shed:
+            refused += 1
+    return refused
+
+
+@pytest.mark.parametrize(
+    ("share", "cited", "waited", "refused"),
+    [(0.8, False, 1.0, 12), (0.1, False, 1.0, 0), (0.8, True, 1.0, 0), (0.8, False, 0.0, 0)],
+    ids=["behind", "in time", "with sources", "quick so far"],
+)
+@autojump
+async def test_who_is_behind_takes_no_more_questions_than_it_can_find_sources_for(
+    share: float, cited: bool, waited: float, refused: int
+) -> None:
+    async with starved(share=share) as lateness:
+        runs = RunManager(Store(), ScriptedRedis("ok"), answering(9.0, cited=cited), lateness=lateness)
+        assert await asked(runs, WAITING) == 0
+        await asyncio.sleep(waited)
+        assert await asked(runs, 12) == refused
+        await runs.aclose()
