@@ -366,6 +366,7 @@ def test_an_uploader_who_may_not_read_follows_but_does_not_read(cast, as_user, a
     document = add(TEXT, to=board, by=cast.librarian)
     assert api("librarian", "get", f"/api/v1/documents/{document.pk}")[0] == 200
     assert as_user(cast.librarian).get(f"/d/{document.pk}/").status_code == 404
+    assert as_user(cast.librarian).get(f"/d/{document.pk}/file").status_code == 404
 
 
 @pytest.mark.parametrize("action", ["replace", "move"])
@@ -448,6 +449,12 @@ def test_a_librarian_may_do_nothing_with_documents_out_of_sight(cast, as_user, a
     assert response.status_code == 404
     document.refresh_from_db()
     assert (document.collection, document.status) == (board, "ready")
+
+
+def test_a_librarian_uploads_nothing_where_they_may_not_read(cast, as_user, board):
+    sent = as_user(cast.librarian).post("/library/upload/", {"collection": "board", "file": upload()})
+    assert sent.status_code in (302, 400)
+    assert not Document.objects.exists()
 
 
 def test_a_librarian_may_not_move_a_document_where_they_may_not_read(cast, as_user, document, board):
