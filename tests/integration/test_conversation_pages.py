@@ -207,11 +207,17 @@ def test_a_document_that_moved_out_of_sight_takes_its_answer_along(browser, conv
     assert SECRET not in browser.get(address(conversation)).content.decode()
 
 
+@pytest.mark.parametrize("change", ["group", "moved", "group and deleted"])
 def test_an_answer_that_read_a_lost_passage_is_hidden_though_it_cites_another(
-    browser, conversation, run, owner
+    browser, conversation, run, owner, document, change
 ):
-    Run.objects.filter(id=run.id).update(cited=[])
-    owner.groups.clear()
+    Run.objects.filter(id=run.id).update(cited=[2])
+    if change == "moved":
+        Document.objects.update(collection=Collection.objects.create(slug="board"))
+    else:
+        owner.groups.clear()
+    if change == "group and deleted":
+        document.delete()
     assert SECRET not in browser.get(address(conversation)).content.decode()
 
 
