@@ -2,7 +2,7 @@
 
 Where the machine has too little processor time, every answer seems to come late: it lies there and nobody looks. A
 dependency whose calls time out meanwhile is no worse than before, and to leave it alone helps nobody. A timer that
-is due twenty times a second tells how late it comes. On a machine that answers 24 questions a second it was late for
+is due fifty times a second tells how late it comes. On a machine that answers 24 questions a second it was late for
 up to a quarter of any second; with twelve other processes that compute all the time, for more than half of it, and
 for 45 % and more of nine in ten waits that ended in a time-out."""
 
