@@ -18,10 +18,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from rapidfuzz.distance.OSA import distance
+
 from retrieval.fusion import UNREAD, readable
 from retrieval.lexical.analysis import as_written, compounds, passage_terms, query_terms
 from retrieval.lexical.language import passage_language
-from retrieval.lexical.typos import distance
 from retrieval.passages import Passage, Ranking
 from retrieval.segmentation import is_heading, spans
 
@@ -200,7 +201,7 @@ def _read(question: str, passage: Passage, spelt: Sequence[tuple[str, str]] = ()
 
 def _is_slip(typed: str, written: str) -> bool:
     """One letter of a long word: many a short one is another word, as fake is not face."""
-    return len(typed) >= SLIP and distance(typed, written, 1) == 1
+    return len(typed) >= SLIP and distance(typed, written) == 1
 
 
 @lru_cache(maxsize=64)

@@ -45,7 +45,9 @@ def part_of(held: Snapshot, readable: frozenset[int]) -> Part:
     if hidden != frozenset():
         largest = max(readable, key=held.collections.__getitem__)
         places = [_allowed(each) for each in dict.fromkeys([frozenset([largest]), readable])]
-    return Part(readable, held.share(readable), hidden, Texts(held.searcher, SCHEMA, TEXT, places))
+    return Part(
+        readable, held.share(readable), hidden, Texts(held.searcher, SCHEMA, TEXT, places, held.beginning)
+    )
 
 
 def _allowed(readable: frozenset[int]) -> Query:
@@ -100,7 +102,7 @@ def words_of(
     for pair in parts(texts, terms):
         both = [(Occur.Must, of(term)) for term in query_terms(pair, language)]
         words[pair] = Query.boost_query(Query.boolean_query(both), CORRECTED)
-    for letter, pairs in begun(texts.searcher, TEXT, terms).items():
+    for letter, pairs in begun(texts, terms).items():
         words[letter] = Query.disjunction_max_query([of(pair) for pair in pairs])
     return words
 

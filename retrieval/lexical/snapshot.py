@@ -1,13 +1,17 @@
 """What a search of one language's chunks goes by: one state of them, and which collections they are in."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 
 from tantivy import Query, Searcher
 
 from retrieval.lexical.weights import Counts
 
 MOST_COLLECTIONS = 60_000  # tantivy gives up at 65,000 buckets
+
+BEGINNINGS = 64
+"""Beginnings of words whose words are remembered for one state."""
 
 TEXT = "text"
 """The field with the words."""
@@ -22,6 +26,8 @@ class Snapshot:
     """Collection -> chunks."""
     whole: bool
     """Whether each chunk is in one of them: a count has its limits."""
+    beginning: Callable[[str], Sequence[tuple[str, int]]]
+    """The words that begin so, with the chunks that have them; remembered, for to list some hundred takes 2 ms."""
 
     @property
     def counts(self) -> Counts:
@@ -41,4 +47,5 @@ def snapshot(searcher: Searcher) -> Snapshot:
     counting = {"held": {"terms": {"field": "collection", "size": MOST_COLLECTIONS}}}
     found: list[dict[str, float]] = searcher.aggregate(Query.all_query(), counting)["held"]["buckets"]
     counts = {int(bucket["key"]): int(bucket["doc_count"]) for bucket in found}
-    return Snapshot(searcher, counts, whole=sum(counts.values()) == searcher.num_docs)
+    beginning = lru_cache(BEGINNINGS)(partial(searcher.terms_with_prefix, TEXT))
+    return Snapshot(searcher, counts, sum(counts.values()) == searcher.num_docs, beginning)

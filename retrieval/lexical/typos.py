@@ -6,10 +6,11 @@ begin like it, and only to words that the asker's own collections hold: a spelli
 others. Names with a number are written apart or as one, `RFC 7231` and `RFC7231`, and found either way. One letter
 of a script that is read in pairs stands for the pairs that begin with it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from rapidfuzz.distance.OSA import distance
 from tantivy import Occur, Query, Schema, Searcher
 
 from retrieval.lexical.analysis import NUMBERED, is_unspaced
@@ -27,12 +28,14 @@ KNOWN = 5_000  # nor is a word in more than this for anybody: that takes a milli
 @dataclass(frozen=True, slots=True)
 class Texts:
     """What the asker may read of field `name` of a snapshot. `places` are the queries of where to look: where most is
-    likely to be found first, at last all of it; none where every chunk is readable."""
+    likely to be found first, at last all of it; none where every chunk is readable. `beginning`: the words that begin
+    so, with the chunks that have them."""
 
     searcher: Searcher
     schema: Schema
     name: str
     places: Sequence[Query]
+    beginning: Callable[[str], Sequence[tuple[str, int]]]
 
     def have(self, *terms: str) -> bool:
         """Whether a readable chunk has the terms."""
@@ -78,11 +81,11 @@ def joined(texts: Texts, terms: Sequence[str]) -> list[str]:
     return ["".join(pair) for pair in found if not texts.have(*pair)]
 
 
-def begun(searcher: Searcher, name: str, terms: Sequence[str]) -> dict[str, list[str]]:
-    """For each single letter of a script without spaces the pairs of field `name` that begin with it: a text has the
-    letter alone only where it stands alone."""
+def begun(texts: Texts, terms: Sequence[str]) -> dict[str, list[str]]:
+    """For each single letter of a script without spaces the pairs that begin with it: a text has the letter alone only
+    where it stands alone."""
     single = [term for term in terms if is_unspaced(term)][:MOST_WORDS]
-    known = {term: searcher.terms_with_prefix(name, term) for term in single}
+    known = {term: texts.beginning(term) for term in single}
     return {
         term: [pair for pair, _ in sorted(pairs, key=lambda pair: -pair[1])[:MOST_PAIRS]]
         for term, pairs in known.items()
@@ -92,15 +95,11 @@ def begun(searcher: Searcher, name: str, terms: Sequence[str]) -> dict[str, list
 
 def _spellings(texts: Texts, term: str) -> list[str]:
     most = 1 if len(term) < 6 else 2
-    near: list[tuple[int, int, str]] = []
-    letters = set(term)
-    for word, frequency in texts.searcher.terms_with_prefix(texts.name, term[:BEGINNING]):
-        # An edit changes at most two letters of the set; comparing sets leaves a twentieth to compare in full.
-        if abs(len(word) - len(term)) > most or len(letters.symmetric_difference(word)) > 2 * most:
-            continue
-        if (steps := distance(term, word, most)) <= most:
-            near.append((steps, -frequency, word))
-    near.sort()
+    near = sorted(
+        (steps, -frequency, word)
+        for word, frequency in texts.beginning(term[:BEGINNING])
+        if (steps := distance(term, word, score_cutoff=most)) <= most
+    )
     readable: list[tuple[int, str]] = []
     for steps, _, word in near[:MOST_TRIED]:
         if len(readable) == MOST_SPELLINGS or (readable and steps > readable[0][0]):
@@ -108,20 +107,3 @@ def _spellings(texts: Texts, term: str) -> list[str]:
         if texts.have(word):
             readable.append((steps, word))
     return [word for _, word in readable]
-
-
-def distance(left: str, right: str, most: int) -> int:
-    """Edits from one word to the other: a letter more, less, changed, or two neighbours swapped; `most` + 1
-    for any number above `most`."""
-    before: list[int] = []
-    row = list(range(len(right) + 1))
-    for i, letter in enumerate(left, 1):
-        before, previous, row = row, before, [i]
-        for j, other in enumerate(right, 1):
-            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != other))
-            if i > 1 and j > 1 and letter == right[j - 2] and left[i - 2] == other:
-                cost = min(cost, previous[j - 2] + 1)
-            row.append(cost)
-        if min(row) > most:
-            return most + 1
-    return min(row[-1], most + 1)
