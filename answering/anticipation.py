@@ -5,11 +5,12 @@ known and is embedded and searched by meaning, too. All this does is to warm cac
 asker's scope: nothing is shown, kept elsewhere or logged, and a hint of one reader helps nobody with other rights."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from answering.caches.normalise import normal
 from answering.errors import AnsweringError
+from answering.followups import Link, read
 from answering.legs import LexicalAhead, VectorsAhead
 from answering.resilience.shedding import Overloaded
 from retrieval.access import AccessScope
@@ -97,28 +98,31 @@ class Typist:
         self,
         anticipation: Anticipation,
         scope: Callable[[], Awaitable[AccessScope]],
+        before: Callable[[str], Awaitable[Sequence[str]]],
         *,
         pause: float = PAUSE,
     ) -> None:
+        """`before`: what was asked in a conversation, oldest first."""
         self._anticipation = anticipation
-        self._scope = scope
+        self._scope, self._before = scope, before
         self._pause = pause
         self._work: asyncio.Task[None] | None = None
         self._known: tuple[float, AccessScope] | None = None
+        self._told: tuple[str, Sequence[str]] = ("", ())
         self._text = ""
         self._warmed = ""
         self._top: tuple[int, ...] | None = None
         self._pauses = 0
 
-    def typed(self, text: str) -> None:
-        """Hears of the text as it now is."""
+    def typed(self, text: str, conversation: str = "") -> None:
+        """Hears of the text as it now is, in a conversation or as the first of one."""
         wanted = normal(text[: LONGEST + 1])
         if wanted == self._text:
             return
         self._text = wanted
         self._stop()
         if SHORTEST <= len(wanted) <= LONGEST and self._pauses < MOST:
-            self._work = asyncio.create_task(self._after_pause(wanted))
+            self._work = asyncio.create_task(self._after_pause(wanted, conversation))
 
     def asked(self, text: str) -> None:
         """Hears that the question was asked, and counts whether its being typed has helped."""
@@ -130,6 +134,7 @@ class Typist:
         if wanted != self._text:
             self._stop()
         self._text, self._warmed, self._top, self._pauses = "", "", None, 0
+        self._told = ("", ())
 
     async def aclose(self) -> None:
         self._stop()
@@ -140,24 +145,31 @@ class Typist:
         if self._work is not None:
             self._work.cancel()
 
-    async def _after_pause(self, text: str) -> None:
+    async def _after_pause(self, text: str, conversation: str) -> None:
         await asyncio.sleep(self._pause)
         self._pauses += 1
-        await self._warm(text)
+        await self._warm(text, conversation)
         if self._top is not None and self._warmed == text:
             # Nothing typed for long: that is a second pause, with the same top.
             await asyncio.sleep(self._pause)
-            await self._warm(text)
+            await self._warm(text, conversation)
 
-    async def _warm(self, text: str) -> None:
+    async def _warm(self, text: str, conversation: str) -> None:
         try:
-            scope = await self._readable()
+            scope, sought = await self._readable(), await self._sought(text, conversation)
         except AnsweringError:
             self._anticipation.on_result("typing", "error")
             return
-        top = await self._anticipation.warm(text, scope, self._top)
+        top = await self._anticipation.warm(sought, scope, self._top)
         if text == self._text and top is not None:
             self._warmed, self._top = text, top
+
+    async def _sought(self, text: str, conversation: str) -> str:
+        """What will be searched for: a question that goes on, together with what it follows."""
+        if conversation and self._told[0] != conversation:
+            self._told = conversation, await self._before(conversation)
+        reading = read(text, self._told[1] if conversation else ())
+        return reading.text if reading.link is Link.CLEAR else text
 
     async def _readable(self) -> AccessScope:
         now = asyncio.get_running_loop().time()

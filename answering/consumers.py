@@ -131,7 +131,8 @@ class AskConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         """A hint: nothing is answered, and nothing wrong with it is told."""
         with suppress(BadQuestion):
             if self.typist is not None:
-                self.typist.typed(question_text(body, "text"))
+                conversation = uuid_field(body, "conversation") if body.get("conversation") else ""
+                self.typist.typed(question_text(body, "text"), conversation)
 
     def _relay(self, run: str, name: str, frames: Callable[[], Awaitable[AsyncIterator[Frame]]]) -> None:
         previous = self.relays.pop(run, None)

@@ -70,6 +70,13 @@ TURNS = f"""
     ORDER BY r.created_at DESC LIMIT %(most)s
 """
 
+QUESTIONS = """
+    SELECT question FROM (
+        SELECT r.question, r.created_at FROM answering_run r JOIN answering_conversation c ON c.id = r.conversation_id
+        WHERE c.id = %(conversation)s AND c.user_id = %(user)s ORDER BY r.created_at DESC LIMIT %(most)s) last
+    ORDER BY created_at
+"""
+
 # Frames may be replayed only to a reader who may still read every passage in them.
 READABLE = """
     SELECT count(*) FILTER (WHERE d.id IS NULL) AS hidden

@@ -212,6 +212,11 @@ class RunStore:
             chunks=_chunks(rows[0]["citations"]) if rows else (),
         )
 
+    async def questions(self, conversation: str, user: int) -> tuple[str, ...]:
+        """What the user asked last in a conversation of theirs, oldest first."""
+        values = {"conversation": conversation, "user": user, "most": TURNS}
+        return tuple(row["question"] for row in await self._all(statements.QUESTIONS, values))
+
     async def fallen_turn(self, conversation: str) -> tuple[str, str, str] | None:
         """(run, question, answer) of the turn that is no longer told in full and has no gist yet."""
         rows = await self._all(statements.FALLEN, {"conversation": conversation, "most": TURNS})

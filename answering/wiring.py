@@ -100,7 +100,11 @@ class Wiring:
 
     def typist(self, user: int) -> Typist:
         """Anticipates what one connection's reader is typing."""
-        return Typist(self.anticipation, lambda: self.store.scope(user))
+        return Typist(
+            self.anticipation,
+            lambda: self.store.scope(user),
+            lambda conversation: self.store.questions(conversation, user),
+        )
 
     def index_state(self) -> str | None:
         """None where the lexical index is whole; else what it lacks."""

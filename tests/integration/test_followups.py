@@ -56,6 +56,9 @@ async def test_a_question_that_goes_on_is_answered_from_what_came_before(cast, s
         first = await frames_of(built, an_ask(cast.member, QUESTION))
         alone = await frames_of(built, an_ask(cast.member, asked))
         goes_on = await frames_of(built, an_ask(cast.member, asked, conversation=first[0]["conversation"]))
+        asker = await built.store.questions(first[0]["conversation"], cast.member.pk)
+        other = await built.store.questions(first[0]["conversation"], cast.director.pk)
     assert alone[-1]["finish"] == "refused"
     assert goes_on[-1]["finish"] == "extractive"
+    assert (asker, other) == ((QUESTION, asked), ())
     assert [passage["title"] for passage in of(goes_on, "citations")[-1]["passages"]][:1] == ["Annual leave"]

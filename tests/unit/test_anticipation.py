@@ -24,7 +24,8 @@ class World:
         self.anticipation = Anticipation(
             self, self, _Vectors(self), candidates=40, busy=lambda: self.busy, on_result=self.tell
         )
-        self.typist = Typist(self.anticipation, self.scope)
+        self.typist = Typist(self.anticipation, self.scope, self.before)
+        self.looked_up = []
 
     def tell(self, kind, result):
         self.told.append(result)
@@ -32,6 +33,10 @@ class World:
     async def scope(self):
         self.scopes += 1
         return SCOPE
+
+    async def before(self, conversation):
+        self.looked_up.append(conversation)
+        return (QUESTION,)
 
     async def search(self, query, scope, k, *, asked=True):
         assert scope == SCOPE
@@ -92,6 +97,32 @@ async def test_a_long_pause_embeds_too():
     world = World()
     await type_on(world.typist, QUESTION, gap=PAUSE * 4)
     assert world.embedded == [QUESTION.lower()]
+
+
+@autojump
+async def test_a_question_that_goes_on_is_searched_with_what_it_follows():
+    world = World()
+    for text in ("and in porto", "and in porto now"):
+        world.typist.typed(text, "a conversation")
+        await asyncio.sleep(PAUSE * 1.5)
+    world.typist.typed("which laptops may be taken to countries on the red list", "a conversation")
+    await asyncio.sleep(PAUSE * 1.5)
+    assert world.words == [
+        f"{QUESTION} and in porto",
+        f"{QUESTION} and in porto now",
+        "which laptops may be taken to countries on the red list",
+    ]
+    assert world.looked_up == ["a conversation"]
+
+
+@autojump
+async def test_what_was_asked_before_is_looked_up_anew_after_a_question():
+    world = World()
+    for _ in range(2):
+        world.typist.typed("and in porto", "a conversation")
+        await asyncio.sleep(PAUSE * 1.5)
+        world.typist.asked("and in porto")
+    assert world.looked_up == ["a conversation"] * 2
 
 
 @autojump
