@@ -34,7 +34,6 @@ from answering.resilience.breaker import Breaker, Thresholds
 from answering.resilience.delays import HedgeDelay
 from answering.resilience.hedging import HedgeBudget, Hedger
 from answering.resilience.pacing import TokenPacer
-from answering.sources import Sources
 from answering.store import Ask, Pool, RunStore
 from answering.streams import Chat
 from retrieval.database import make_pool
@@ -157,7 +156,7 @@ def parts(
             threshold=settings.EVIDENCE_THRESHOLD or (MODEL_THRESHOLD if generator else THRESHOLD),
         ),
         store=store,
-        sources=Sources(of.classifier, ahead),
+        sources=ahead,
         answers=answers,
         prompts=Prompts(),
         generator=generator,
