@@ -81,7 +81,7 @@ def test_all_that_are_shown_are_moved_by_keyboard_alone(page: Page, shelf: str):
 
 
 def test_those_that_failed_are_tried_again_at_once(page: Page, shelf: str):
-    put(page, "file", "gouge", content=b"")
+    put(page, "rasp", "gouge", content=b"")
     put(page, "hammer")
     retry = page.get_by_role("button", name="Retry selected")
     box(page, "hammer").check()
