@@ -12,7 +12,7 @@ from enum import Enum
 from functools import lru_cache
 
 from answering.caches.normalise import words_of
-from retrieval.lexical.analysis import FOLDED
+from retrieval.lexical.analysis import DEFAULT, FOLDED
 from retrieval.lexical.language import small_words
 from retrieval.lexical.stopwords import CAPITALS, LANGUAGES
 
@@ -128,12 +128,14 @@ _TIMES = re.compile(
 )
 
 
+@lru_cache(maxsize=256)
 def link_of(question: str) -> Link:
     """How `question` hangs together with what was asked before it in the same conversation."""
     text = unicodedata.normalize("NFKC", question).replace("’", "'").lstrip(" \t\n¿¡-–—…\"'")
     written = _WORD.findall(text)
-    language = _asked_in(text)
-    small = small_words(text, language) | _FILLING.get(language, frozenset())
+    by_language = small_words(text, LANGUAGES)
+    language = max(by_language, key=lambda code: (len(by_language[code]), code == DEFAULT))
+    small = by_language[language] | _FILLING.get(language, frozenset())
     own = [word for word in written if word in CAPITALS or _folded(word) not in small]
     if len(own) <= OPENING and _opening(language).match(_folded(text)):
         return Link.CLEAR
@@ -153,14 +155,17 @@ def read(question: str, before: Sequence[str]) -> Reading:
     return Reading(link, " ".join(dict.fromkeys((subject, before[-1], question))))
 
 
-@lru_cache(maxsize=256)
-def _asked_in(text: str) -> str:
-    return max(LANGUAGES, key=lambda code: (len(small_words(text, code)), code == "en"))
-
-
 @lru_cache(maxsize=len(LANGUAGES))
 def _opening(language: str) -> re.Pattern[str]:
     return re.compile(rf"(?:{_folded(_OPENINGS.get(language) or '(?!)')})\b(?!-)")
+
+
+@lru_cache(maxsize=len(LANGUAGES))
+def _standing_for(language: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Words that stand for something, and those of them that are articles, too."""
+    of = (words.get(language, "") for words in (_REFERRING, _ARTICLES))
+    referring, articles = (words_of(_folded(words)) for words in of)
+    return referring, articles
 
 
 def _folded(text: str) -> str:
@@ -169,11 +174,10 @@ def _folded(text: str) -> str:
 
 def _refers(text: str, language: str, small: frozenset[str]) -> bool:
     """Whether a word stands for something that the question does not say."""
-    if language == "en" and _TO_DO.search(text):
+    if language == DEFAULT and _TO_DO.search(text):
         return False
     words = [_folded(word) for word in _WORD.findall(text) if word not in CAPITALS]
-    referring = words_of(_folded(_REFERRING.get(language, "")))
-    articles = words_of(_folded(_ARTICLES.get(language, "")))
+    referring, articles = _standing_for(language)
     following: Sequence[str] = [*words[1:], ""]
     return any(
         word in referring and (word not in articles or not after or after in small)

@@ -134,7 +134,7 @@ def asked_in(question: str, languages: Sequence[str]) -> Asked:
     asked = dict.fromkeys(languages, question)
     if not asked.keys() - {DEFAULT}:
         return Asked(asked, foreign=False)
-    small = {code: small_words(question, code) for code in (*languages, DEFAULT)}
+    small = small_words(question, (*languages, DEFAULT))
     spoken = max(small, key=lambda code: len(small[code]))
     if len(small[spoken]) < SPOKEN:
         return Asked(asked, foreign=DEFAULT not in asked)
@@ -148,10 +148,11 @@ def asked_in(question: str, languages: Sequence[str]) -> Asked:
     return Asked(by_language, foreign=spoken != DEFAULT)
 
 
-def small_words(question: str, language: str) -> frozenset[str]:
-    """The small words of a language in a question, folded and in small letters; IT and US in capitals are none."""
+def small_words(question: str, languages: Iterable[str]) -> dict[str, frozenset[str]]:
+    """Each language's small words in a question, folded and in small letters; IT and US in capitals are none."""
     folded = IN_CAPITALS.sub(" ", unicodedata.normalize("NFKC", question)).translate(FOLDED)
-    return frozenset(plain().build().analyze(folded)).difference(without_small(language).analyze(folded))
+    words = frozenset(plain().build().analyze(folded))
+    return {code: words.difference(without_small(code).analyze(folded)) for code in languages}
 
 
 @lru_cache(maxsize=len(LANGUAGES) + 1)
